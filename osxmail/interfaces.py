@@ -1,0 +1,589 @@
+# -*- test-case-name: tests.contracts -*-
+"""
+The contracts between the rooms.  What can wait returns a Deferred, always.
+
+Failures are the classes of L{osxmail.errors} and no others.  "There is none" is C{None} or empty; "cannot say
+now" is L{osxmail.errors.TemporaryError}.  No transaction leaves the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from osxmail.mail.acceptance import (
+    Acceptance,
+    Accepted,
+    Alias,
+    Appended,
+    Changes,
+    Copied,
+    Domain,
+    FlagsStored,
+    LocalAccount,
+    MailboxStatus,
+    QueueItem,
+    QueueLease,
+    QueueOutcome,
+    Quota,
+    TraceEvent,
+)
+from osxmail.mail.address import Address
+from osxmail.mail.decision import Decision, DeliveryStatus, Route
+from osxmail.mail.envelope import Client, Envelope, Recipient
+from osxmail.mail.record import Group, Record
+
+if TYPE_CHECKING:
+    from osxmail.mail.mime import Rendering
+    from osxmail.mail.searchkeys import SearchKey
+
+# mypy: disable-error-code="empty-body"
+# ruff: noqa: N805, B902
+
+
+# ------------------------------------------------------------------------------------------------ settings
+
+
+class ISettings(Interface):
+    """
+    How the service behaves: the typed table of C{app/settings.py}, read by key.  Each reading gives the value
+    of this moment; an unknown key or the wrong type is a C{KeyError} or C{TypeError}, a fault of ours.
+    """
+
+    def text(key: str) -> str: ...
+    def flag(key: str) -> bool: ...
+    def number(key: str) -> int: ...
+    def seconds(key: str) -> float: ...
+    def octets(key: str) -> int: ...
+    def words(key: str) -> tuple[str, ...]: ...
+
+
+# ----------------------------------------------------------------------------------------------- directory
+
+
+class IDirectory(Interface):
+    """
+    Who lives here.  Raises L{osxmail.errors.DirectoryAway} (in the Deferred) when it cannot say.
+    """
+
+    def recordWithAddress(address: Address) -> Deferred[Record | None]:
+        """
+        The person with this address (case and C{+detail} do not matter to the caller: the router has taken
+        detail off where the address with it is unknown).
+        """
+
+    def recordWithLogin(login: str) -> Deferred[Record | None]:
+        """
+        The person who logs in by this name: an address, or a short name where only one domain has it.
+        """
+
+    def verifyPassword(record: Record, password: str) -> Deferred[bool]:
+        """
+        Is it this person's password?  Never cached, never logged, in constant time where it is compared here.
+        """
+
+    def groupWithAddress(address: Address) -> Deferred[Group | None]:
+        """
+        The group with this address.
+        """
+
+
+# -------------------------------------------------------------------------------------------------- octets
+
+
+class IIncoming(Interface):
+    """
+    A message on its way into the store: its octets as they arrive, bounded.  Small ones stay in memory, larger
+    ones go to a spool file in a thread.  Either handed to C{accept} or C{append}, or aborted.
+    """
+
+    sizeOctets: int = Attribute("octets written so far")
+
+    def write(data: bytes) -> Deferred[None] | None:
+        """
+        Take a piece.  A Deferred means: wait for it before the next one (back-pressure).
+
+        @raise osxmail.errors.TooLarge: (also in the Deferred) past the limit; what was written is gone.
+        @raise osxmail.errors.StoreFull: (in the Deferred).
+        """
+
+    def header() -> bytes:
+        """
+        The header section as far as it is there, blank line included; at most 256 KiB of it.
+        """
+
+    def abort() -> None:
+        """
+        Forget it.  Harmless after the store has taken it.
+        """
+
+
+class IMessage(Interface):
+    """
+    A stored message: a prefix of header fields and the octets as they came, seen as one.
+    """
+
+    sizeOctets: int = Attribute("prefix and octets together: RFC822.SIZE")
+    prefix: bytes = Attribute("header fields that were put before the octets, each ended by CRLF")
+    inline: bytes | None = Attribute("prefix and octets, when the message is small enough to stand in a row")
+
+    def rendering() -> Deferred[Rendering]:
+        """
+        Structure and section offsets, made at arrival.  Offsets count from the octets, after the prefix.
+        """
+
+    def read(offset: int, length: int) -> Deferred[bytes]:
+        """
+        Octets from C{offset} of prefix and octets together; fewer than C{length} only at the end.  The caller
+        keeps C{length} at 256 KiB or below.
+
+        @raise osxmail.errors.StoreDamaged: the checksum does not match (checked when a record is first read).
+        """
+
+
+# --------------------------------------------------------------------------------------------------- store
+
+
+class IMailStore(Interface):
+    """
+    What is kept.  One writer, group commit: a Deferred of something that changes fires after the fsync.
+    """
+
+    def incoming(limitOctets: int) -> IIncoming:
+        """
+        A place for a message to arrive in.
+        """
+
+    def newQueueId() -> str:
+        """
+        A fresh queue ID: short, unique for ever, sortable by time, letters and digits only.
+        """
+
+    def accept(acceptance: Acceptance, incoming: IIncoming) -> Deferred[Accepted]:
+        """
+        The one durable act.  An append that finds no room becomes a queue row (local) in the same transaction.
+        Listeners of the mailboxes and of the queue are told after the commit.
+
+        @raise osxmail.errors.StoreFull: nothing was kept.
+        """
+
+    def account(accountId: str, address: Address) -> Deferred[IAccount]:
+        """
+        The account, made now with its usual folders if the store has none of this id.
+        """
+
+    def existingAccount(accountId: str) -> Deferred[IAccount | None]:
+        """
+        The account, if the store has it.
+        """
+
+    def removeAccount(accountId: str) -> Deferred[None]:
+        """
+        Everything the account has, for good.
+
+        @raise osxmail.errors.NoSuchAccount:
+        """
+
+    def recordTrace(events: Sequence[TraceEvent]) -> Deferred[None]:
+        """
+        Remember what happened to messages, in a batch.
+        """
+
+    def trace(term: str, since: float, limit: int) -> Deferred[tuple[TraceEvent, ...]]:
+        """
+        The lines of every message that has this queue ID, Message-ID (with or without brackets) or address, in order of time.
+        """
+
+
+class IAccount(Interface):
+    """
+    One person's mailboxes.  Names are Unicode with C{/} between levels; INBOX in any case is INBOX.
+    """
+
+    accountId: str = Attribute("the directory's identifier")
+
+    def listMailboxes() -> Deferred[tuple[MailboxStatus, ...]]:
+        """
+        Every mailbox, ordered by name, INBOX first.
+        """
+
+    def subscriptions() -> Deferred[tuple[str, ...]]:
+        """
+        Subscribed names, which need not exist (RFC 3501 6.3.6), in order.
+        """
+
+    def subscribe(name: str, subscribed: bool) -> Deferred[None]: ...
+
+    def mailbox(name: str) -> Deferred[IMailbox]:
+        """
+        @raise osxmail.errors.NoSuchMailbox:
+        """
+
+    def createMailbox(name: str, specialUse: str = "") -> Deferred[IMailbox]:
+        """
+        Make it, and what is missing above it.
+
+        @raise osxmail.errors.AlreadyExists:
+        @raise osxmail.errors.LimitExceeded: too deep, too long, too many.
+        """
+
+    def deleteMailbox(name: str) -> Deferred[None]:
+        """
+        @raise osxmail.errors.NoSuchMailbox:
+        @raise osxmail.errors.NotAllowed: INBOX, or it has mailboxes below.
+        """
+
+    def renameMailbox(name: str, newName: str) -> Deferred[None]:
+        """
+        With everything below it.  INBOX: its messages move to a new mailbox (RFC 3501 6.3.5).
+        """
+
+    def quota() -> Deferred[Quota]: ...
+
+    def setQuota(limitOctets: int) -> Deferred[None]:
+        """
+        The limit that appends by IMAP are held to; 0 is unlimited.
+        """
+
+    def lockMaildrop() -> Callable[[], None]:
+        """
+        The exclusive hold of a POP3 session on the INBOX; what is returned gives it back (RFC 1939 4).
+
+        @raise osxmail.errors.InUse: another session has it.
+        """
+
+
+class IMailboxListener(Interface):
+    """
+    Who wants to know that a mailbox has changed.
+    """
+
+    def mailboxChanged() -> None:
+        """
+        The snapshot has caught up with a change.  Called on the reactor, after the commit; must not block.
+        """
+
+    def mailboxGone() -> None:
+        """
+        The mailbox was deleted.
+        """
+
+
+class ISnapshot(Interface):
+    """
+    The selected mailbox in memory, shared by all its sessions, ascending by UID.  Nobody but the store changes it.
+
+    The five arrays are parallel.  C{uids} is B{replaced} by a new array when messages vanish, and only appended to
+    otherwise: a session that keeps the array and a count has a stable view of its sequence numbers.
+    """
+
+    uids = Attribute("array('I') of UIDs")
+    flags = Attribute("array('Q') of flag bits: see osxmail.mail.flags")
+    modseqs = Attribute("array('Q')")
+    sizes = Attribute("array('Q') of RFC822.SIZE")
+    dates = Attribute("array('q') of internal dates, seconds since the epoch")
+    highestModseq: int = Attribute("what the arrays have caught up with")
+    keywords: tuple[str, ...] = Attribute("keyword names, in order of their bits (bit 8 is the first)")
+
+    def indexOf(uid: int) -> int:
+        """
+        Its index in the arrays, or -1.
+        """
+
+    def changedSince(modseq: int) -> tuple[Sequence[int], Sequence[int]]:
+        """
+        UIDs that are new or changed, and UIDs that vanished, since C{modseq}, each ascending; from memory.
+        """
+
+    def loaded() -> Deferred[None]:
+        """
+        Fires when all five arrays are there: C{uids} always is, the others may be filled in a moment later.
+        """
+
+
+class IMailbox(Interface):
+    """
+    A mailbox is a log of changes; UIDs only, each call one transaction.  A set of UIDs is an ascending sequence;
+    those that do not exist (any more) are passed over.
+    """
+
+    mailboxId: int = Attribute("the store's number for it")
+
+    def status() -> Deferred[MailboxStatus]:
+        """
+        @raise osxmail.errors.NoSuchMailbox: deleted meanwhile; so does every other method.
+        """
+
+    def claimRecent() -> Deferred[tuple[int, int]]:
+        """
+        The range (first UID, UIDNEXT) of messages that are recent to the caller and, from now on, to nobody else.
+        """
+
+    def append(incoming: IIncoming, flags: Sequence[str], internalDate: float | None) -> Deferred[Appended]:
+        """
+        @param internalDate: C{None} is now.
+        @raise osxmail.errors.OverQuota:
+        @raise osxmail.errors.LimitExceeded: too many keywords in the mailbox.
+        """
+
+    def messages(uids: Sequence[int]) -> Deferred[list[tuple[int, IMessage]]]:
+        """
+        Messages to read, in one hop; at most 100 at a time.
+        """
+
+    def renderings(uids: Sequence[int], columns: Sequence[str]) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
+        """
+        Ready-made bytes: C{"envelope"}, C{"body"}, C{"bodystructure"}; at most 2,000 UIDs at a time.
+        """
+
+    def storeFlags(
+        uids: Sequence[int], operation: str, flags: Sequence[str], unchangedSince: int | None = None
+    ) -> Deferred[FlagsStored]:
+        """
+        @param operation: C{"+"}, C{"-"} or C{"="}.  A message that has those flags already is not changed.
+        @raise osxmail.errors.LimitExceeded: too many keywords in the mailbox.
+        """
+
+    def search(key: SearchKey, uids: Sequence[int] | None = None) -> Deferred[list[int]]:
+        """
+        UIDs that match, ascending.  Sequence numbers and RECENT were turned into UIDs by the caller.
+        @param uids: look at these only.
+        """
+
+    def copy(uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
+        """
+        @raise osxmail.errors.OverQuota:
+        """
+
+    def move(uids: Sequence[int], target: IMailbox) -> Deferred[Copied]: ...
+
+    def expunge(uids: Sequence[int] | None = None) -> Deferred[tuple[int, ...]]:
+        """
+        Remove messages that have C{\\Deleted}.
+        @param uids: of these only.
+        @return: the UIDs that are gone.
+        """
+
+    def remove(uids: Sequence[int]) -> Deferred[tuple[int, ...]]:
+        """
+        Remove these messages whatever their flags (POP3's QUIT).
+        """
+
+    def changesSince(modseq: int) -> Deferred[Changes]: ...
+
+    def snapshot(listener: IMailboxListener) -> Deferred[ISnapshot]:
+        """
+        The shared snapshot; C{listener} is told of changes until it is handed to L{release}.
+        """
+
+    def release(listener: IMailboxListener) -> None: ...
+
+
+# --------------------------------------------------------------------------------------------------- queue
+
+
+class IQueue(Interface):
+    """
+    What has been accepted for somebody who could not have it yet.
+    """
+
+    def claim(limit: int, leaseSeconds: float, full: Sequence[str]) -> Deferred[list[QueueLease]]:
+        """
+        Lease what is due, oldest first, grouped by item and destination.
+        @param limit: at most so many leases.
+        @param full: destinations of which nothing is wanted now.
+        """
+
+    def message(queueId: str) -> Deferred[IMessage]:
+        """
+        @raise osxmail.errors.NoSuchMessage:
+        """
+
+    def report(lease: QueueLease, outcomes: Sequence[QueueOutcome], trace: Sequence[TraceEvent]) -> Deferred[None]:
+        """
+        What became of a lease: its recipients leave or wait, the lease ends, the trace is kept; one transaction.
+        @raise osxmail.errors.InUse: the lease ran out and somebody else has it.
+        """
+
+    def giveBack(leases: Sequence[QueueLease]) -> Deferred[None]:
+        """
+        End leases without an attempt (a clean stop).
+        """
+
+    def bounce(
+        lease: QueueLease,
+        outcomes: Sequence[QueueOutcome],
+        acceptance: Acceptance,
+        incoming: IIncoming,
+        trace: Sequence[TraceEvent],
+    ) -> Deferred[Accepted]:
+        """
+        C{report} and C{accept} in one transaction: a recipient never leaves without its notice, nor twice with one.
+        """
+
+    def nextDue() -> Deferred[float | None]:
+        """
+        When the earliest recipient that is neither held nor leased is due, seconds since the epoch.
+        """
+
+    def addListener(listener: Callable[[], None]) -> None:
+        """
+        Called on the reactor when something may have become due.
+        """
+
+    def list(
+        queueId: str = "", sender: str = "", recipient: str = "", destination: str = "", limit: int = 1000
+    ) -> Deferred[tuple[QueueItem, ...]]:
+        """
+        Items that match all that is given; C{sender} and C{recipient} may hold C{*}.
+        """
+
+    def retry(queueIds: Sequence[str]) -> Deferred[int]:
+        """
+        Make them due now; how many recipients.
+        """
+
+    def hold(queueIds: Sequence[str]) -> Deferred[int]: ...
+    def release(queueIds: Sequence[str]) -> Deferred[int]: ...
+
+    def remove(queueIds: Sequence[str]) -> Deferred[int]:
+        """
+        Delete without telling anybody; how many recipients.
+        """
+
+
+# ------------------------------------------------------------------------------- what administrators keep
+
+
+class ILocalAccounts(Interface):
+    """
+    The accounts of our own directory.
+    """
+
+    def accountWithAddress(address: Address) -> Deferred[LocalAccount | None]: ...
+
+    def accountsWithLocalPart(local: str) -> Deferred[tuple[LocalAccount, ...]]:
+        """
+        At most two: enough to know whether a short name is unambiguous.
+        """
+
+    def listAccounts() -> Deferred[tuple[LocalAccount, ...]]: ...
+
+    def addAccount(account: LocalAccount) -> Deferred[None]:
+        """
+        @raise osxmail.errors.AlreadyExists:
+        """
+
+    def updateAccount(account: LocalAccount) -> Deferred[None]:
+        """
+        @raise osxmail.errors.NoSuchAccount:
+        """
+
+    def removeAccount(accountId: str) -> Deferred[None]: ...
+
+
+class IDomains(Interface):
+    """
+    Our domains and aliases.
+    """
+
+    def domain(name: str) -> Deferred[Domain | None]: ...
+    def listDomains() -> Deferred[tuple[Domain, ...]]: ...
+    def addDomain(domain: Domain) -> Deferred[None]: ...
+    def updateDomain(domain: Domain) -> Deferred[None]: ...
+    def removeDomain(name: str) -> Deferred[None]: ...
+    def alias(address: Address) -> Deferred[Alias | None]: ...
+    def listAliases() -> Deferred[tuple[Alias, ...]]: ...
+    def addAlias(alias: Alias) -> Deferred[None]: ...
+    def removeAlias(address: Address) -> Deferred[None]: ...
+
+
+class ISettingRows(Interface):
+    """
+    The rows of the setting table: text by key, and who changed what when.
+    """
+
+    def settings() -> Deferred[dict[str, str]]: ...
+
+    def setSetting(key: str, value: str | None, who: str) -> Deferred[None]:
+        """
+        @param value: C{None} goes back to the default.
+        """
+
+
+# ------------------------------------------------------------------------------------------------ delivery
+
+
+class IRouter(Interface):
+    def route(address: Address) -> Deferred[Route]:
+        """
+        Where mail for this address goes.  Never fails: what cannot be said now is a DEFER refusal.
+        """
+
+
+class IReception(Interface):
+    """
+    Takes responsibility for mail, whatever protocol it comes by.  None of these ever fails: what cannot be said now
+    is a DEFER decision.
+    """
+
+    def checkSender(client: Client, sender: Address | None, sizeOctets: int) -> Deferred[Decision]:
+        """
+        May this client send as this sender, now, a message of this size (0: not stated)?
+        """
+
+    def checkRecipient(
+        client: Client, sender: Address | None, recipient: Recipient
+    ) -> Deferred[tuple[Decision, Route]]: ...
+
+    def incoming(client: Client) -> IIncoming:
+        """
+        A place for the message, with the limit that counts for this client.
+        """
+
+    def accept(
+        client: Client, envelope: Envelope, routes: Sequence[Route], incoming: IIncoming
+    ) -> Deferred[Decision]:
+        """
+        The end of DATA: one durable act.  C{routes} are the recipients' in the order of the envelope.
+        An ACCEPT is on disk.
+        """
+
+
+class IDeliveryAgent(Interface):
+    def deliver(lease: QueueLease, message: IMessage) -> Deferred[tuple[DeliveryStatus, ...]]:
+        """
+        Try it once: a status for each recipient, in order.  The Deferred never fails.
+        """
+
+
+# ----------------------------------------------------------------------------------------------------- net
+
+
+class IResolver(Interface):
+    """
+    DNS.  "No such name" is L{osxmail.errors.NoSuchDomain}, no records of the type is an empty answer, and
+    "cannot say" is L{osxmail.errors.ResolverAway}.  C{secure}: the resolver we trust has set the AD bit.
+    """
+
+    def lookupMX(name: str) -> Deferred[tuple[tuple[tuple[int, str], ...], bool]]:
+        """
+        Pairs (preference, host in lower case without final dot; C{""} for the root, RFC 7505), and secure.
+        """
+
+    def lookupAddress(name: str) -> Deferred[tuple[tuple[str, ...], bool]]:
+        """
+        IPv6 and IPv4 addresses as text, asked for together, and secure.
+        """
+
+    def lookupTXT(name: str) -> Deferred[tuple[tuple[bytes, ...], bool]]:
+        """
+        Each record with its strings joined, and secure.
+        """
+
+    def lookupPointer(address: str) -> Deferred[tuple[tuple[str, ...], bool]]: ...
+
+    def lookupTLSA(name: str) -> Deferred[tuple[tuple[tuple[int, int, int, bytes], ...], bool]]: ...

@@ -1,0 +1,267 @@
+# -*- test-case-name: tests.unit.mail.test_searchkeys -*-
+"""
+What SEARCH looks for, as a frozen tree (RFC 3501 6.4.4, RFC 7162 3.1.5).
+
+The grammar (L{osxmail.mail.imapsearch}) makes the tree out of a command.  L{Sequence} and L{Recent} know things
+that only a session knows: it replaces them by L{UidSet} (see L{replaced}) before the store sees the tree.
+Texts are C{str}, whatever CHARSET the command had, and match as substrings without regard to case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import TypeAlias
+
+from attrs import frozen
+
+from osxmail.mail.sequenceset import SequenceSet
+
+MAX_DEPTH = 20  # of parentheses, NOT and OR inside one another
+MAX_KEYS = 500  # in one command
+MAX_TEXT_OCTETS = 4096  # of one string that is searched for
+
+
+@frozen
+class All:
+    """
+    Every message.
+    """
+
+
+@frozen
+class And:
+    """
+    All of these; never empty.
+    """
+
+    keys: tuple[SearchKey, ...]
+
+
+@frozen
+class Or:
+    """
+    Either of these, or both.
+    """
+
+    left: SearchKey
+    right: SearchKey
+
+
+@frozen
+class Not:
+    """
+    Not this.
+    """
+
+    key: SearchKey
+
+
+@frozen
+class Flag:
+    """
+    Has this flag: exactly one of the two is given.
+
+    @ivar bits: one system flag, a bit of L{osxmail.mail.flags}.
+    @ivar keyword: or a keyword's name, to be compared without regard to case; one that the mailbox does not know is
+        on no message.
+    """
+
+    bits: int = 0
+    keyword: str = ""
+
+
+@frozen
+class Recent:
+    """
+    Is recent in this session (RFC 3501 2.3.2).  The store never sees it.
+    """
+
+
+@frozen
+class Sequence:
+    """
+    Messages by sequence number, or by a UID set in which C{*} is not resolved yet.  The store never sees it.
+
+    @ivar isUid: the numbers are UIDs.
+    """
+
+    numbers: SequenceSet
+    isUid: bool
+
+
+@frozen
+class UidSet:
+    """
+    Messages by UID.
+
+    @ivar ranges: pairs C{(first, last)}, both included, ascending, not touching one another; may be empty.
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+@frozen
+class Header:
+    """
+    Some field of this name has the text in its decoded value (RFC 3501 6.4.4: HEADER, FROM, TO, CC, BCC, SUBJECT).
+
+    @ivar name: the field's name in lower case.
+    @ivar text: C{""} matches every message that has the field.
+    """
+
+    name: str
+    text: str
+
+
+@frozen
+class Body:
+    """
+    The text stands in the body (not in the header of the message).
+    """
+
+    text: str
+
+
+@frozen
+class Text:
+    """
+    The text stands in the header or the body.
+    """
+
+    text: str
+
+
+@frozen
+class Before:
+    """
+    The internal date, as a day in UTC, is earlier than C{day}.
+    """
+
+    day: date
+
+
+@frozen
+class On:
+    """
+    The internal date, as a day in UTC, is C{day}.
+    """
+
+    day: date
+
+
+@frozen
+class Since:
+    """
+    The internal date, as a day in UTC, is C{day} or later.
+    """
+
+    day: date
+
+
+@frozen
+class SentBefore:
+    """
+    The day that the Date field states, its time and zone disregarded, is earlier than C{day}.  A message without a
+    readable Date field matches none of the three.
+    """
+
+    day: date
+
+
+@frozen
+class SentOn:
+    """
+    The day that the Date field states is C{day}.
+    """
+
+    day: date
+
+
+@frozen
+class SentSince:
+    """
+    The day that the Date field states is C{day} or later.
+    """
+
+    day: date
+
+
+@frozen
+class Larger:
+    """
+    RFC822.SIZE is greater than this.
+    """
+
+    octets: int
+
+
+@frozen
+class Smaller:
+    """
+    RFC822.SIZE is less than this.
+    """
+
+    octets: int
+
+
+@frozen
+class Modseq:
+    """
+    The message's MODSEQ is this or greater (RFC 7162 3.1.5).
+    """
+
+    modseq: int
+
+
+SearchKey: TypeAlias = (
+    All
+    | And
+    | Or
+    | Not
+    | Flag
+    | Recent
+    | Sequence
+    | UidSet
+    | Header
+    | Body
+    | Text
+    | Before
+    | On
+    | Since
+    | SentBefore
+    | SentOn
+    | SentSince
+    | Larger
+    | Smaller
+    | Modseq
+)
+
+
+def leaves(key: SearchKey) -> Iterator[SearchKey]:
+    """
+    The keys of the tree that are not L{And}, L{Or} or L{Not}, from left to right.
+    """
+    if isinstance(key, And):
+        for each in key.keys:
+            yield from leaves(each)
+    elif isinstance(key, Or):
+        yield from leaves(key.left)
+        yield from leaves(key.right)
+    elif isinstance(key, Not):
+        yield from leaves(key.key)
+    else:
+        yield key
+
+
+def replaced(key: SearchKey, change: Callable[[SearchKey], SearchKey]) -> SearchKey:
+    """
+    The same tree with C{change} of each leaf in its place.
+    """
+    if isinstance(key, And):
+        return And(tuple(replaced(each, change) for each in key.keys))
+    if isinstance(key, Or):
+        return Or(replaced(key.left, change), replaced(key.right, change))
+    if isinstance(key, Not):
+        return Not(replaced(key.key, change))
+    return change(key)

@@ -1,0 +1,144 @@
+# -*- test-case-name: tests.unit.mail.test_sequenceset -*-
+"""
+Sets of message numbers and UIDs (RFC 3501 9: sequence-set), bounded, and with costs in proportion to their text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+from osxmail.errors import ParseError
+
+MAX_RANGES = 10_000  # in one set; clients that name thousands of messages one by one exist
+MAX_NUMBER = 0xFFFFFFFF
+STAR = 0  # no message has this number, so it can stand for "*"
+
+#: A range that is resolved: first and last, both included.
+Range = tuple[int, int]
+
+
+@frozen
+class SequenceSet:
+    """
+    A set as it was written.
+
+    @ivar parts: pairs of bounds in the order they came; a single number is a pair of equal bounds; L{STAR} is the
+        largest number in use.
+    """
+
+    parts: tuple[Range, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> SequenceSet:
+        """
+        A set out of C{2,4:7,9,12:*}.
+
+        @raise ParseError: it is none, a number is not in 1 to 4294967295, or there are more than L{MAX_RANGES} parts.
+        """
+        if text.count(",") >= MAX_RANGES:
+            raise ParseError("too many ranges in a set of messages")
+        parts = []
+        for part in text.split(","):
+            first, colon, last = part.partition(":")
+            low = _number(first)
+            parts.append((low, _number(last) if colon else low))
+        return cls(tuple(parts))
+
+    def resolved(self, largest: int) -> tuple[Range, ...]:
+        """
+        Ascending ranges that neither overlap nor touch, with C{largest} in the place of C{*}.
+
+        @param largest: the largest number in use; 0 when there is none, and then C{*} names nothing.
+        """
+        ranges = []
+        for first, last in self.parts:
+            low = first or largest
+            high = last or largest
+            if low > high:  # RFC 3501 9: 7:3 is 3:7, and *:4 is 4:*
+                low, high = high, low
+            if high:
+                ranges.append((low or 1, high))
+        return merged(ranges)
+
+    @property
+    def highestNumber(self) -> int:
+        """
+        The greatest number that is written in it; 0 when it is only C{*}.
+        """
+        return max(max(part) for part in self.parts)
+
+
+def _number(text: str) -> int:
+    if text == "*":
+        return STAR
+    if len(text) > 10 or not (text.isascii() and text.isdigit()) or text[0] == "0":
+        raise ParseError("not a set of messages")
+    number = int(text)
+    if number > MAX_NUMBER:
+        raise ParseError("a message number is at most 4294967295")
+    return number
+
+
+def merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """
+    The same numbers as ascending ranges that neither overlap nor touch.
+    """
+    out: list[Range] = []
+    for low, high in sorted(ranges):
+        if out and low <= out[-1][1] + 1:
+            if high > out[-1][1]:
+                out[-1] = (out[-1][0], high)
+        else:
+            out.append((low, high))
+    return tuple(out)
+
+
+def rangesOf(numbers: Sequence[int]) -> list[Range]:
+    """
+    Ascending numbers as ranges.
+    """
+    out: list[Range] = []
+    if not numbers:
+        return out
+    low = high = numbers[0]
+    for number in numbers:
+        if number > high + 1:
+            out.append((low, high))
+            low = number
+        high = number
+    out.append((low, high))
+    return out
+
+
+def renderRanges(ranges: Iterable[Range]) -> bytes:
+    """
+    Ranges in the order given, as a set: C{1,3:7}.
+    """
+    return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges)
+
+
+def renderSet(numbers: Sequence[int]) -> bytes:
+    """
+    Ascending numbers as a set, as short as it can be.
+    """
+    return renderRanges(rangesOf(numbers))
+
+
+def renderPairs(sources: Sequence[int], targets: Sequence[int]) -> tuple[bytes, bytes]:
+    """
+    The two sets of COPYUID (RFC 4315 3): the n-th number of one belongs to the n-th of the other.  Neither is sorted,
+    so that this holds whatever order they have; runs that ascend together become ranges.
+    """
+    return renderRanges(_runs(sources)), renderRanges(_runs(targets))
+
+
+def _runs(numbers: Sequence[int]) -> list[Range]:
+    out: list[Range] = []
+    for number in numbers:
+        if out and number == out[-1][1] + 1:
+            out[-1] = (out[-1][0], number)
+        else:
+            out.append((number, number))
+    return out

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from osxmail.mail.searchkeys import SearchKey
 
 # mypy: disable-error-code="empty-body"
-# ruff: noqa: N805, B902
 
 
 # ------------------------------------------------------------------------------------------------ settings
@@ -194,7 +193,8 @@ class IMailStore(Interface):
 
     def trace(term: str, since: float, limit: int) -> Deferred[tuple[TraceEvent, ...]]:
         """
-        The lines of every message that has this queue ID, Message-ID (with or without brackets) or address, in order of time.
+        The lines of every message that has this queue ID, Message-ID (with or without brackets) or address, in
+        order of time.
         """
 
 

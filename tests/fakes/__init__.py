@@ -1,0 +1,3 @@
+"""
+Stand-ins for rooms that a unit test does not want whole.  Each has a contract test.
+"""

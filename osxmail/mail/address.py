@@ -13,9 +13,11 @@ from attrs import field, frozen
 
 from osxmail.errors import ParseError
 
-MAX_LOCAL_OCTETS = 64  # RFC 5321 4.5.3.1.1
+# RFC 5321 4.5.3.1.1 asks for 64 at least, and for no limit where there need be none: reverse-paths that carry
+# another address (VERP, SRS, BATV) pass 64 every day.
+MAX_LOCAL_OCTETS = 255
 MAX_DOMAIN_OCTETS = 255  # RFC 5321 4.5.3.1.2
-MAX_PATH_OCTETS = 256  # RFC 5321 4.5.3.1.3
+MAX_PATH_OCTETS = 1024  # RFC 5321 4.5.3.1.3 asks for 256; quoting and UTF-8 come on top of both parts
 
 # RFC 5322 3.2.3 atext, and every character outside ASCII (RFC 6531 3.3).
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
@@ -121,7 +123,7 @@ class Address:
         except UnicodeEncodeError:
             raise ParseError("the local part is not Unicode text") from None
         if octets > MAX_LOCAL_OCTETS:
-            raise ParseError("the local part is longer than 64 octets")
+            raise ParseError(f"the local part is longer than {MAX_LOCAL_OCTETS} octets")
         return cls(local, normalizeDomain(rest[1:]))
 
     @property

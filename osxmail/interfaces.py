@@ -556,7 +556,8 @@ class IReception(Interface):
 class IDeliveryAgent(Interface):
     def deliver(lease: QueueLease, message: IMessage) -> Deferred[tuple[DeliveryStatus, ...]]:
         """
-        Try it once: a status for each recipient, in order.  The Deferred never fails.
+        Try it once: a status for each recipient, in order.  The Deferred never fails.  Where the statuses say
+        C{isReported}, the agent has told the queue itself and the lease has ended: report nothing.
         """
 
 

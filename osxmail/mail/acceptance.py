@@ -24,7 +24,10 @@ class Append:
         each ended by CRLF.
     @ivar flags: system flags and keywords, C{"\\\\Seen"}, C{"$Junk"}.
     @ivar quotaOctets: the quota that counts now: 0 is unlimited.
-    @ivar recipient: the envelope's recipient that this copy is for; what is queued when there is no room.
+    @ivar recipient: what is queued (local) when there is no room: the address that leads to this mailbox, not an
+        alias of several, so that trying it again reaches nobody twice.
+    @ivar original: that queue row's ORCPT, or C{""}.
+    @ivar notify: that queue row's NOTIFY.
     """
 
     accountId: str
@@ -34,6 +37,8 @@ class Append:
     recipient: Address
     flags: tuple[str, ...] = ()
     quotaOctets: int = 0
+    original: str = ""
+    notify: frozenset[str] = frozenset()
 
 
 @frozen

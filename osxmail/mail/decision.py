@@ -125,6 +125,9 @@ class DeliveryStatus:
     @ivar remoteHost: the host that gave it, C{"mx1.example.net [192.0.2.1]:25"}, or C{""}.
     @ivar tls: the TLS version and cipher used, or C{""}.
     @ivar steps: what was tried before (MX lookups, hosts that did not answer), in order.
+    @ivar isReported: the queue knows already: the agent has committed the delivery and the queue's report of the
+        whole lease in one transaction (C{IQueue.bounce}), so that the lease has ended and nothing is left to
+        report.  All statuses of one attempt agree in this.
     """
 
     address: Address
@@ -133,3 +136,4 @@ class DeliveryStatus:
     remoteHost: str = ""
     tls: str = ""
     steps: tuple[Step, ...] = field(default=())
+    isReported: bool = False

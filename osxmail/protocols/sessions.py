@@ -6,7 +6,7 @@ Who is connected: the limits on it, the list of it, and its end.
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -16,6 +16,34 @@ from osxmail.interfaces import ISettings
 
 if TYPE_CHECKING:
     from osxmail.protocols.base import Gate
+
+
+class SessionEnd(Exception):
+    """
+    The session is over; raised in the coroutine by whatever waits.
+    """
+
+    why: ClassVar[str] = ""
+
+
+class Disconnected(SessionEnd):
+    why = "the client left"
+
+
+class TimedOut(SessionEnd):
+    why = "the client was silent for too long"
+
+
+class Flooded(SessionEnd):
+    why = "the client sent a line without end"
+
+
+class GoingAway(SessionEnd):
+    why = "the server stops"
+
+
+class Ended(SessionEnd):
+    why = "an administrator ended it"
 
 
 @frozen
@@ -106,8 +134,6 @@ class Sessions:
 
         @return: there was one of this id.
         """
-        from osxmail.protocols.base import Ended
-
         gate = self._gates.get(sessionId)
         if gate is None:
             return False
@@ -137,7 +163,7 @@ class Sessions:
 
     def _cutOff(self) -> None:
         for gate in list(self._gates.values()):
-            gate.transport.abortConnection()  # type: ignore[attr-defined]
+            gate.transport.abortConnection()
         whenEmpty, self._whenEmpty = self._whenEmpty, None
         if whenEmpty is not None:
             whenEmpty.callback(None)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorFromThreads
 
 from osxmail.errors import Overloaded, StoreAway
@@ -121,7 +121,6 @@ class Database:
         Take no more, finish what was taken, close the file.
         """
 
-        # The readers go first: the writer's close then makes the last checkpoint.
         self._isReading = False
         gone: Deferred[None] = Deferred()
         if not self._runningReaders:
@@ -130,7 +129,7 @@ class Database:
             self._readersGone = gone
             for _ in range(self._runningReaders):
                 self._reads.put(None)
-        return gone.addCallback(lambda _: self._writer.stop())
+        return gatherResults([gone, self._writer.stop()]).addCallback(lambda _: None)
 
     # --------------------------------------------------------------------------------------- in the threads
 

@@ -1,0 +1,28 @@
+"""
+The store: what is kept.  Accounts, mailboxes, messages, the queue, settings, traces.
+
+The one durable act is L{osxmail.store.store.Store.accept}: copies, queue rows and trace in one transaction, answered
+after its fsync.  The parts meet inside that transaction, and only there:
+
+ - C{connection}, C{writer}, C{database}: one writer thread with group commit, reader threads.
+ - C{octets}: message octets, in rows or in segments, and the spool of what arrives:
+   C{octets.putOctets_txn(txn, incoming) -> octetsId}; C{octets.putPrefix_txn(txn, octetsId, prefix) -> number}
+   (0 for none; once for each distinct text); readers of a record.
+ - C{queuetable}: C{putQueueItem_txn(txn, acceptance, octetsId, prefixNumber, recipients, sizeOctets)}.
+ - C{trace}: C{putTrace_txn(txn, events)}.
+ - C{account}, C{mailbox} and its parts (appending, flags, copying, expunging), C{snapshot}, C{changes}, C{quota}.
+ - C{store}: composes them, and is the L{osxmail.interfaces.IMailStore}.
+
+Invariants.
+ - Only the writer's thread writes and checkpoints.  A function whose name ends in C{_txn} runs inside a transaction,
+   one ending in C{_inThread} in some thread; everything else runs on the reactor and does not block.
+ - Nothing is answered before it is on disk; a request that fails changes nothing.
+ - Every change to a mailbox takes its next MODSEQ inside the transaction; UIDs, UIDVALIDITYs and ids of octets are
+   never given twice.
+ - A message's octets are never rewritten, and are there once, however many mailboxes and queue items name them.
+ - The counts of a mailbox and of a quota are changed by the transaction that changes what they count.
+ - Nothing in memory may be taken for true because this process wrote it: another process writes too.  What is
+   remembered is checked against the database, or cannot change.
+
+The store knows nothing of protocols, of rules, or of who lives here: an account is an identifier.
+"""

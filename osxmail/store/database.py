@@ -47,6 +47,7 @@ class Database:
 
     @ivar path: the file.
     @ivar beforeCommit: see L{osxmail.store.writer.Writer}.
+    @ivar committed: see L{osxmail.store.writer.Writer}.
     @ivar afterRollback: see L{osxmail.store.writer.Writer}.
     """
 
@@ -65,6 +66,7 @@ class Database:
         self._prepare = prepare
         self._writer = Writer(reactor, self._openWriter_inThread)
         self.beforeCommit = self._writer.beforeCommit
+        self.committed = self._writer.committed
         self.afterRollback = self._writer.afterRollback
         self._readerThreads = readerThreads
         self._reads: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Deferred[Any]] | None] = queue.SimpleQueue()

@@ -52,6 +52,7 @@ class Writer:
 
     @ivar beforeCommit: called in the writer's thread before each commit (a segment's fdatasync); what one raises
         fails the whole batch.
+    @ivar committed: called in the writer's thread after each commit; must not raise.
     @ivar afterRollback: called in the writer's thread when something was undone, so that what was remembered about
         the database in that thread is forgotten.
     """
@@ -60,6 +61,7 @@ class Writer:
 
     def __init__(self, reactor: IReactorFromThreads, openConnection: Callable[[], apsw.Connection]) -> None:
         self.beforeCommit: list[Callable[[], object]] = []
+        self.committed: list[Callable[[], object]] = []
         self.afterRollback: list[Callable[[], object]] = []
         self._reactor = reactor
         self._openConnection = openConnection
@@ -208,6 +210,8 @@ class Writer:
             for hook in self.beforeCommit:
                 hook()
             execute("COMMIT")
+            for hook in self.committed:
+                hook()
             self._lastError = ""
         except BaseException as error:  # noqa: BLE001  the thread must live, and everyone who waits must hear
             self._rollBack_inThread(transaction)

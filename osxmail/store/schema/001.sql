@@ -119,25 +119,30 @@ CREATE TABLE rendering (
     structure BLOB NOT NULL             -- Rendering.encode()
 );
 
-CREATE TABLE segment (
-    id INTEGER PRIMARY KEY,
-    octets INTEGER NOT NULL,            -- its length when it was last written
-    created REAL NOT NULL
+-- Octets that have lost a name: candidates for collection, which looks whether they have another.
+CREATE TABLE loose_octets (
+    octets_id INTEGER PRIMARY KEY
 );
+CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
+    INSERT OR IGNORE INTO loose_octets (octets_id) VALUES (OLD.octets_id);
+END;
 
 -- --------------------------------------------------------------------------------------------------- queue
 
 CREATE TABLE queue (
     id TEXT PRIMARY KEY,
     octets_id INTEGER NOT NULL,
-    prefix INTEGER NOT NULL,
-    size INTEGER NOT NULL,
+    prefix INTEGER NOT NULL,            -- number of its row in prefix, 0 for none
+    size INTEGER NOT NULL,              -- prefix and octets together
     received REAL NOT NULL,
     sender TEXT,                        -- NULL is the null sender
     envelope TEXT NOT NULL,             -- JSON: body, smtputf8, envelopeId, returnContent
     held INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX queue_octets ON queue (octets_id);
+CREATE TRIGGER queue_gone AFTER DELETE ON queue BEGIN
+    INSERT OR IGNORE INTO loose_octets (octets_id) VALUES (OLD.octets_id);
+END;
 
 CREATE TABLE queue_recipient (
     queue_id TEXT NOT NULL,
@@ -147,9 +152,10 @@ CREATE TABLE queue_recipient (
     next_hop TEXT NOT NULL,
     local INTEGER NOT NULL,
     original TEXT NOT NULL,
-    notify TEXT NOT NULL,
-    held INTEGER NOT NULL,
+    notify TEXT NOT NULL,               -- words with a space between
     next_try REAL NOT NULL,
+    -- When it may be claimed: next_try; while it is leased, when the lease runs out; NULL while it is held.
+    due REAL,
     attempts INTEGER NOT NULL,
     delay_notified INTEGER NOT NULL,
     last_reply TEXT NOT NULL,
@@ -158,8 +164,15 @@ CREATE TABLE queue_recipient (
     lease_until REAL,
     PRIMARY KEY (queue_id, position)
 ) WITHOUT ROWID;
-CREATE INDEX queue_recipient_due ON queue_recipient (held, next_try);
+CREATE INDEX queue_recipient_due ON queue_recipient (destination, due) WHERE due IS NOT NULL;
 CREATE INDEX queue_recipient_lease ON queue_recipient (lease_id) WHERE lease_id IS NOT NULL;
+
+-- The earliest due of each destination that has one: a dead host's recipients cost one row here, however many wait.
+CREATE TABLE queue_destination (
+    name TEXT PRIMARY KEY,
+    due REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX queue_destination_due ON queue_destination (due);
 
 -- ------------------------------------------------------------------------------ what administrators keep
 
@@ -216,14 +229,13 @@ CREATE TABLE trace (
     addresses TEXT NOT NULL,            -- JSON list
     fields TEXT NOT NULL                -- JSON object
 );
-CREATE INDEX trace_queue_id ON trace (queue_id);
-CREATE INDEX trace_message_id ON trace (message_id) WHERE message_id <> '';
-CREATE INDEX trace_time ON trace (time);
+CREATE INDEX trace_queue_id ON trace (queue_id, time);
 
-CREATE TABLE trace_address (
-    address TEXT NOT NULL,              -- key
-    trace_id INTEGER NOT NULL,
-    PRIMARY KEY (address, trace_id)
+-- What a message can be found by, besides its queue ID: Message-ID, and the keys of addresses.
+CREATE TABLE trace_term (
+    term TEXT NOT NULL,
+    queue_id TEXT NOT NULL,
+    PRIMARY KEY (term, queue_id)
 ) WITHOUT ROWID;
 
 INSERT INTO counter (name, value) VALUES ('uidvalidity', 0), ('octets', 0), ('segment', 0);

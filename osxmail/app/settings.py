@@ -164,6 +164,9 @@ _ROWS: tuple[Setting, ...] = (
     # Mail
     _s("mail.postmaster", Kind.ADDRESS, "", "Who gets mail for postmaster and abuse; empty for the administrators."),
     _s("mail.unknown_users_to", Kind.ADDRESS, "", "Who gets mail for unknown local users; empty refuses it."),
+    _s("mail.over_quota", T, "defer", "Mail for a full mailbox: defer (kept and tried again until relay.expire_after) or refuse (552).",
+       choices=("defer", "refuse")),
+    _s("mail.host_aliases", W, "", "Other names of this server, as a directory may state them for the host that keeps a person's mail."),
     # IMAP and POP3
     _s("imap.idle_timeout", D, "30m", "Automatic logout of a silent IMAP client; RFC 9051 wants 30 minutes.", lowest=60, highest=86400),
     _s("imap.append_limit", S, "50M", "The largest message that a mail program may store.", lowest=65536, highest=float(2 << 30)),

@@ -1,0 +1,230 @@
+# -*- test-case-name: tests.unit.app.test_log -*-
+"""
+The log files: one for each service, a line for each event, written by a thread of their own.
+
+They are observers of the one stream of events (C{twisted.logger}); no room knows of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import queue
+import re
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from twisted.application.service import Service
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from zope.interface import implementer
+
+from osxmail.interfaces import ISettings
+
+#: Lines that wait for the disk; past that they are counted, and the count is logged.
+MAX_WAITING_LINES = 20000
+#: What is not a field of ours.
+_PRIVATE = frozenset({"event", "log_failure", "isError", "time", "system", "format", "message"})
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/@<>+\-\[\]*]{1,500}")
+
+#: The log of an event: by the service it names, else by the room that emits it.
+SERVICE_LOGS = {
+    "smtp": "smtp",
+    "submission": "smtp",
+    "submissions": "smtp",
+    "lmtp": "smtp",
+    "imap": "imap",
+    "imaps": "imap",
+    "pop3": "pop3",
+    "pop3s": "pop3",
+}
+ROOM_LOGS = {"delivery": "delivery", "directory": "directory"}
+LOGS = ("smtp", "imap", "pop3", "delivery", "directory", "server")
+
+
+def logOf(event: LogEvent) -> str:
+    """
+    Which of L{LOGS} an event belongs to.
+    """
+    service = event.get("service") or event.get("protocol")
+    if isinstance(service, str) and service in SERVICE_LOGS:
+        return SERVICE_LOGS[service]
+    namespace = str(event.get("log_namespace", ""))
+    parts = namespace.split(".")
+    return ROOM_LOGS.get(parts[1], "server") if len(parts) > 1 and parts[0] == "osxmail" else "server"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        value = ",".join(map(str, value))
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text[:2000], ensure_ascii=False)
+
+
+def lineOf(event: LogEvent) -> str:
+    """
+    An event as one line: time, level, name, C{field=value} …; further lines, indented, only for a traceback of ours.
+    """
+    when = float(event.get("log_time", 0.0))
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(when)) + f".{int(when * 1000) % 1000:03d}"
+    stamp += time.strftime("%z", time.localtime(when))
+    level = event.get("log_level", LogLevel.info)
+    name = event.get("event")
+    words = [stamp, level.name]
+    if isinstance(name, str):
+        words.append(name)
+        words += [
+            f"{key}={_value(value)}"
+            for key, value in event.items()
+            if not key.startswith("log_") and key not in _PRIVATE and value not in (None, "", ())
+        ]
+    else:
+        words += ["twisted.said", f"text={_value(formatEvent(event))}"]
+    line = " ".join(words)
+    failure = event.get("log_failure")
+    if failure is not None:
+        trace = failure.getTraceback(elideFrameworkCode=True)
+        line += "\n    " + trace.rstrip().replace("\n", "\n    ")
+    return line + "\n"
+
+
+@implementer(ILogObserver)
+class LogFiles(Service):
+    """
+    The files C{LOG.log} in a folder, archived as C{LOG.log-YYYYMMDD-HHMMSS.gz}.
+
+    @ivar dropped: lines that found no place in memory.
+    """
+
+    name = "logs"
+
+    def __init__(
+        self, folder: Path, settings: ISettings, console: TextIO | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self.folder = folder
+        self.dropped = 0
+        self._settings = settings
+        self._console = console
+        self._now = now
+        self._lines: queue.Queue[tuple[str, str] | None] = queue.Queue(MAX_WAITING_LINES)
+        self._thread: threading.Thread | None = None
+        self._files: dict[str, TextIO] = {}
+        self._started: dict[str, float] = {}
+        self.isDetailed = False
+
+    def __call__(self, event: LogEvent) -> None:
+        if event.get("log_level") is LogLevel.debug and not self.isDetailed:
+            return
+        try:
+            self._lines.put_nowait((logOf(event), lineOf(event)))
+        except queue.Full:
+            self.dropped += 1
+
+    def startService(self) -> None:
+        self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._thread = threading.Thread(target=self._write_inThread, name="osxmail log", daemon=True)
+        self._thread.start()
+        super().startService()
+
+    def stopService(self) -> None:
+        super().stopService()
+        self.flush()
+
+    def flush(self) -> None:
+        """
+        Write what waits, and end the thread.
+        """
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._lines.put(None)
+            thread.join(10)
+
+    def _write_inThread(self) -> None:
+        while True:
+            item = self._lines.get()
+            batch = [item]
+            while len(batch) < 1000:
+                try:
+                    batch.append(self._lines.get_nowait())
+                except queue.Empty:
+                    break
+            texts: dict[str, list[str]] = {}
+            for entry in batch:
+                if entry is not None:
+                    texts.setdefault(entry[0], []).append(entry[1])
+            if self.dropped:
+                count, self.dropped = self.dropped, 0
+                stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+                texts.setdefault("server", []).append(f"{stamp} warn log.dropped lines={count}\n")
+            for name, lines in texts.items():
+                self._append(name, "".join(lines))
+            if None in batch:
+                for file in self._files.values():
+                    file.close()
+                self._files.clear()
+                return
+
+    def _append(self, name: str, text: str) -> None:
+        if self._console is not None:
+            try:
+                self._console.write(text)
+                self._console.flush()
+            except (OSError, ValueError):
+                # The terminal is gone; the files go on.
+                self._console = None
+        try:
+            file = self._files.get(name)
+            if file is not None and self._now() - self._started[name] > self._archiveSeconds():
+                file.close()
+                del self._files[name]
+                self._archive(name)
+                file = None
+            if file is None:
+                file = self._open(name)
+            file.write(text)
+            file.flush()
+        except OSError as error:
+            # A full disk must not stop the mail: say so where somebody may see it.
+            print(f"osxmail: {name}.log: {error}", file=sys.stderr)
+
+    def _archiveSeconds(self) -> float:
+        return self._settings.number("log.archive_days") * 86400.0
+
+    def _open(self, name: str) -> TextIO:
+        path = self.folder / f"{name}.log"
+        if path.exists() and self._now() - _birth(path) > self._archiveSeconds():
+            self._archive(name)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        file = self._files[name] = os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+        self._started[name] = _birth(path) if path.stat().st_size else self._now()
+        return file
+
+    def _archive(self, name: str) -> None:
+        path = self.folder / f"{name}.log"
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self._now()))
+        archive = self.folder / f"{name}.log-{stamp}.gz"
+        with path.open("rb") as source, gzip.open(archive, "wb") as target:
+            shutil.copyfileobj(source, target)
+        path.unlink()
+        archives = sorted(self.folder.glob(f"{name}.log-*.gz"))
+        for old in archives[: -self._settings.number("log.keep_archives")]:
+            old.unlink()
+
+
+def _birth(path: Path) -> float:
+    """
+    When a log began: the time of its first line, or of its last change where that cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            first = file.readline(40).split(" ")[0]
+        return time.mktime(time.strptime(first[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return path.stat().st_mtime

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+from twisted.logger import Logger, LogLevel
+from twisted.trial.unittest import TestCase
+
+from osxmail.app.log import LogFiles, lineOf, logOf
+from tests.fakes.settings import FakeSettings
+
+
+def event(**fields: object) -> dict[str, object]:
+    return {"log_time": 1100000000.25, "log_level": LogLevel.info, "log_namespace": "osxmail.protocols", **fields}
+
+
+class LineTests(TestCase):
+    def test_fields(self) -> None:
+        line = lineOf(event(event="message.accepted", queueId="A1", recipients=("a@b", "c@d"), tls=True, empty=""))
+        self.assertTrue(line.endswith(' info message.accepted queueId=A1 recipients="a@b,c@d" tls=yes\n'), line)
+
+    def test_noLineHoldsASecond(self) -> None:
+        line = lineOf(event(event="session.closed", helo="x\n2004 forged", client="\x1b[31m"))
+        self.assertEqual(line.count("\n"), 1)
+        self.assertNotIn("\x1b", line)
+
+    def test_whatTwistedSays(self) -> None:
+        self.assertIn('twisted.said text="Starting factory"', lineOf(event(log_format="Starting factory")))
+
+    def test_whichLog(self) -> None:
+        for fields, log in [
+            ({"service": "submissions"}, "smtp"),
+            ({"protocol": "pop3"}, "pop3"),
+            ({"log_namespace": "osxmail.delivery"}, "delivery"),
+            ({"log_namespace": "twisted.internet"}, "server"),
+        ]:
+            self.assertEqual(logOf(event(**fields)), log)
+
+
+class FileTests(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.now = 1100000000.0
+        self.settings = FakeSettings({"log.archive_days": "2", "log.keep_archives": "2"})
+
+    def write(self, *events: dict[str, object], console: io.StringIO | None = None) -> None:
+        files = LogFiles(self.folder, self.settings, console, now=lambda: self.now)
+        files.startService()
+        for each in events:
+            files(each)
+        files.stopService()
+
+    def test_oneFileForEachService(self) -> None:
+        console = io.StringIO()
+        self.write(event(event="a.b", service="imap"), event(event="c.d", service="smtp"), console=console)
+        self.assertIn("a.b", (self.folder / "imap.log").read_text())
+        self.assertIn("c.d", (self.folder / "smtp.log").read_text())
+        self.assertEqual((self.folder / "smtp.log").stat().st_mode & 0o777, 0o640)
+        self.assertIn("a.b", console.getvalue())
+
+    def test_detailIsAChoice(self) -> None:
+        self.write(event(event="a.b", log_level=LogLevel.debug))
+        self.assertFalse((self.folder / "server.log").exists())
+
+    def test_archives(self) -> None:
+        for day in range(0, 13, 3):
+            self.now = 1100000000.0 + day * 86400
+            self.write(event(event=f"day.{day}", log_time=self.now))
+        archives = sorted(self.folder.glob("server.log-*.gz"))
+        self.assertEqual(len(archives), 2)
+        self.assertIn(b"day.9", gzip.decompress(archives[-1].read_bytes()))
+        self.assertNotIn("day.9", (self.folder / "server.log").read_text())
+
+    def test_tracebackIsIndented(self) -> None:
+        files = LogFiles(self.folder, self.settings, now=lambda: self.now)
+        files.startService()
+        log = Logger(namespace="osxmail.app", observer=files)
+        try:
+            raise RuntimeError("cause")
+        except RuntimeError:
+            log.failure("{event}", event="session.broken", errorId="x1")
+        files.stopService()
+        text = (self.folder / "server.log").read_text()
+        self.assertIn("session.broken errorId=x1\n    Traceback", text)
+        self.assertIn("cause", text)

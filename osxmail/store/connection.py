@@ -17,6 +17,7 @@ from osxmail.errors import ConfigurationError, MailError, StoreAway, StoreDamage
 OLDEST_SQLITE = (3, 51, 3)
 BUSY_TIMEOUT_SECONDS = 10.0
 STATEMENT_CACHE = 400  # statements a connection keeps prepared
+MAX_ROWS_A_STEP = 64
 WRITER_CACHE_KIB = 65536
 READER_CACHE_KIB = 8192
 
@@ -123,6 +124,30 @@ class Transaction:
         How many rows the last INSERT, UPDATE or DELETE changed.
         """
         return self.connection.changes()
+
+    def insertRows(self, head: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """
+        Insert many rows in few steps.
+
+        Each step of a statement lets go of the GIL, and a thread that wants it back waits for a busy reactor's
+        switch interval: 1 to 5 ms a step (measured), where the step itself takes 1 µs.  So C{executemany} is for idle
+        times only, and rows go in by statements with up to 64 of them.
+
+        @param head: C{"INSERT INTO table (columns)"}: what stands before VALUES.
+        @param rows: all of one length.
+        """
+        done, total = 0, len(rows)
+        if not total:
+            return
+        row = "(" + ",".join("?" * len(rows[0])) + ")"
+        while done < total:
+            # Powers of two: few different texts, so that all of them stay prepared.
+            count = min(MAX_ROWS_A_STEP, 1 << ((total - done).bit_length() - 1))
+            values: list[Any] = []
+            for each in rows[done : done + count]:
+                values.extend(each)
+            self.execute(f"{head} VALUES {','.join([row] * count)}", values)
+            done += count
 
     def afterCommit(self, function: Callable[[], object]) -> None:
         """

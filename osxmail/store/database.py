@@ -100,6 +100,14 @@ class Database:
         """
         return self._writer.write(function, sizeOctets)
 
+    def writeTogether(
+        self, function: Callable[[Transaction, list[Any]], list[Any]], item: Any, sizeOctets: int = 0
+    ) -> Deferred[Any]:
+        """
+        See L{osxmail.store.writer.Writer.writeTogether}.  C{function}'s second parameter is named C{items}.
+        """
+        return self._writer.writeTogether(function, item, sizeOctets)
+
     def read(self, function: Callable[[Transaction], T]) -> Deferred[T]:
         """
         Run C{function} in a reader's thread, in one read transaction: it sees one state of the database, with

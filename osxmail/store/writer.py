@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import apsw
@@ -38,9 +39,11 @@ _ANSWERS_AT_ONCE = 100  # Deferreds fired in one step of the reactor
 
 @define(eq=False, slots=True)
 class _Request:
-    function: Callable[[Transaction], Any]
+    function: Callable[..., Any]
     sizeOctets: int
     deferred: Deferred[Any]
+    item: Any = None
+    isTogether: bool = False
     result: Any = None
     error: BaseException | None = None
     callbacks: list[Callable[[], object]] | None = None
@@ -97,7 +100,20 @@ class Writer:
         @raise StoreFull: (in the Deferred) nothing was changed.
         @raise StoreAway: (in the Deferred).
         """
-        deferred: Deferred[Any] = Deferred()
+        return self._enqueue(_Request(function, sizeOctets, Deferred()))
+
+    def writeTogether(
+        self, function: Callable[[Transaction, list[Any]], list[Any]], item: Any, sizeOctets: int = 0
+    ) -> Deferred[Any]:
+        """
+        Like L{write}, for what comes often: C{function} is called once for all the items that share a batch, and gives
+        a result for each, in order; a result that is an exception fails that item alone, and then C{function} must
+        not have written anything for it.  If C{function} raises, it is called again for each item by itself.
+        """
+        return self._enqueue(_Request(function, sizeOctets, Deferred(), item, True))
+
+    def _enqueue(self, request: _Request) -> Deferred[Any]:
+        deferred, sizeOctets = request.deferred, request.sizeOctets
         if self._isStopping or not self._isStarted:
             deferred.errback(StoreAway("the store is stopping"))
         elif self._waitingRequests >= MAX_WAITING_REQUESTS or (
@@ -107,7 +123,7 @@ class Writer:
         else:
             self._waitingRequests += 1
             self._waitingOctets += sizeOctets
-            self._waiting.put(_Request(function, sizeOctets, deferred))
+            self._waiting.put(request)
         return deferred
 
     def stop(self) -> Deferred[None]:
@@ -205,8 +221,15 @@ class Writer:
         execute = connection.execute
         try:
             execute("BEGIN IMMEDIATE")
+            together: dict[Any, list[_Request]] = {}
             for request in batch:
-                self._runRequest_inThread(transaction, request)
+                if request.isTogether:
+                    together.setdefault(request.function, []).append(request)
+            for function, requests in together.items():
+                self._runTogether_inThread(transaction, function, requests)
+            for request in batch:
+                if not request.isTogether:
+                    self._runRequest_inThread(transaction, request, request.function)
             for hook in self.beforeCommit:
                 hook()
             execute("COMMIT")
@@ -226,11 +249,31 @@ class Writer:
                     request.result = None
         self._reactor.callFromThread(self._answer, batch)
 
-    def _runRequest_inThread(self, transaction: Transaction, request: _Request) -> None:
+    def _runTogether_inThread(
+        self, transaction: Transaction, function: Callable[..., list[Any]], requests: list[_Request]
+    ) -> None:
+        whole = _Request(function, 0, requests[0].deferred)
+        self._runRequest_inThread(transaction, whole, partial(function, items=[each.item for each in requests]))
+        if whole.error is None:
+            for request, result in zip(requests, whole.result, strict=True):
+                if isinstance(result, BaseException):
+                    request.error = translateError(result)
+                else:
+                    request.result = result
+            requests[0].callbacks = whole.callbacks
+        elif len(requests) == 1:
+            requests[0].error = whole.error
+        else:
+            for request in requests:
+                self._runTogether_inThread(transaction, function, [request])
+
+    def _runRequest_inThread(
+        self, transaction: Transaction, request: _Request, function: Callable[[Transaction], Any]
+    ) -> None:
         execute = transaction.execute
         execute("SAVEPOINT request")
         try:
-            request.result = request.function(transaction)
+            request.result = function(transaction)
         except Exception as error:
             transaction.takeCallbacks()
             transaction.batch.clear()

@@ -191,3 +191,38 @@ class WriterTests(TestCase):
             )
         wal = self.database.path.with_name(self.database.path.name + "-wal")
         self.assertLess(wal.stat().st_size, 100 * 4096)
+
+    @inlineCallbacks
+    def test_together(self):
+        """
+        One call for all that share a batch; an item that is refused, or that breaks the others, is alone with it.
+        """
+        calls = []
+
+        def putAll(txn, items):
+            calls.append(list(items))
+            txn.insertRows("INSERT INTO setting (key, value)", [(item, "") for item in items if item != "refused"])
+            if "broken" in items:
+                raise KeyError("broken")
+            return [StoreFull("refused") if item == "refused" else f"put {item}" for item in items]
+
+        held = self.holdWriter()
+        keys = [f"k{number:03}" for number in range(130)]
+        good = gatherResults([self.database.writeTogether(putAll, key) for key in keys])
+        refused = self.database.writeTogether(putAll, "refused")
+        self.gate.set()
+        yield held
+        self.assertEqual((yield good), [f"put {key}" for key in keys])
+        yield self.assertFailure(refused, StoreFull)
+        self.assertEqual(len(calls), 1)
+        self.assertEqual((yield self.keys()), keys)
+
+        self.gate.clear()
+        held = self.holdWriter()
+        good = gatherResults([self.database.writeTogether(putAll, key) for key in ("a", "b")])
+        broken = self.database.writeTogether(putAll, "broken")
+        self.gate.set()
+        yield held
+        yield good
+        yield self.assertFailure(broken, KeyError)
+        self.assertEqual((yield self.keys()), ["a", "b", *keys])

@@ -124,7 +124,7 @@ class Pool:
             try:
                 answer = function(*args, **kwargs)
             except BaseException:  # noqa: BLE001 -- whatever it is, it is the caller's
-                self._answer(deferred, False, Failure(), waited)  # type: ignore[no-untyped-call]
+                self._answer(deferred, False, Failure(), waited)
             else:
                 self._answer(deferred, True, answer, waited)
 

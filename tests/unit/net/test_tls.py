@@ -23,7 +23,6 @@ from twisted.trial.unittest import TestCase
 from osxmail.errors import ConfigurationError
 from osxmail.net.tls import CertificateFiles, ClientTLS, ServerCertificates, describeTLS, makeSelfSigned
 
-
 CLOCK = Clock()  # small writes are joined until it advances
 
 

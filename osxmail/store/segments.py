@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from osxmail.errors import MailError, StoreAway, StoreDamaged, StoreFull
+from osxmail.store.counter import nextNumber_txn
 
 if TYPE_CHECKING:
     from osxmail.store.connection import Transaction
@@ -333,8 +334,7 @@ class SegmentWriter:
     def _number_txn(self, txn: Transaction, make: Callable[[Path], None]) -> int:
         # A transaction that was rolled back gives its number to the next one, but its file stays: take the next.
         while True:
-            row = txn.execute("UPDATE counter SET value = value + 1 WHERE name = 'segment' RETURNING value").fetchone()
-            segment = int(row[0])
+            segment = nextNumber_txn(txn, "segment")
             try:
                 make(self.path(segment))
             except FileExistsError:

@@ -94,7 +94,7 @@ class Sessions:
         if len(self._gates) >= self._settings.number("connections.most"):
             return "too many connections"
         count = self._byHost.get(host, 0)
-        if count >= self._settings.number("connections.per_address") and not _isLoopback(host):
+        if count >= self._settings.number("connections.per_address") and not isLoopback(host):
             return "too many connections from your address"
         self._gates[gate.sessionId] = gate
         self._byHost[host] = count + 1
@@ -169,7 +169,10 @@ class Sessions:
             whenEmpty.callback(None)
 
 
-def _isLoopback(host: str) -> bool:
+def isLoopback(host: str) -> bool:
+    """
+    Is it this machine's own address?
+    """
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,0 +1,405 @@
+# -*- test-case-name: tests.unit.delivery.test_reception -*-
+"""
+Taking responsibility for mail: may it come in, and the one durable act at the end of DATA.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from osxmail.delivery.faults import localFault
+from osxmail.delivery.relayrules import SUBMISSION_SERVICES, TOO_LARGE, recipientDecision, rulesOf, senderDecision
+from osxmail.delivery.traceheaders import (
+    MAX_RECEIVED,
+    HeaderFacts,
+    deliveredToField,
+    headerFacts,
+    missingFields,
+    receivedField,
+    returnPath,
+)
+from osxmail.errors import StoreFull, TemporaryError, TooLarge
+from osxmail.interfaces import IDirectory, IIncoming, IMailStore, IReception, IRouter, ISettings
+from osxmail.mail.acceptance import Acceptance, Accepted, Append, QueueRecipient, TraceEvent
+from osxmail.mail.address import Address
+from osxmail.mail.decision import Action, Decision, MailboxTarget, RemoteTarget, Route, Step
+from osxmail.mail.envelope import Client, Envelope, Recipient
+from osxmail.mail.record import Record
+from osxmail.mail.smtpreply import Reply
+
+#: For how long a mailbox that had no room is looked at before more is taken for it.
+FULL_LIFE_SECONDS = 300.0
+#: How many such mailboxes are remembered; the oldest is forgotten first.
+MAX_FULL = 10000
+#: Addresses of one message that the trace can be searched by.
+MAX_TRACE_ADDRESSES = 1000
+#: Steps of one message that the trace keeps.
+MAX_TRACE_STEPS = 200
+
+AWAY = Reply(451, "4.3.0", ("Cannot say now; try again later",))
+FULL_DISK = Reply(452, "4.3.1", ("No room for mail now; try again later",))
+MAILBOX_FULL_NOW = Reply(452, "4.2.2", ("The mailbox is full; try again later",))
+MAILBOX_FULL = Reply(552, "5.2.2", ("The mailbox is full",))
+TOO_MANY_HOPS = Reply(554, "5.4.6", ("Too many hops: the message goes in a circle",))
+DELIVERED_BEFORE = Reply(554, "5.4.6", ("The message has been delivered here before: it goes in a circle",))
+
+
+@define
+class _Plan:
+    """
+    What one message turns into: its copies, each mailbox and each remote address once.
+    """
+
+    appends: dict[tuple[str, str], Append] = field(factory=dict)
+    queued: dict[tuple[Address, str], QueueRecipient] = field(factory=dict)
+    forwarders: set[Address] = field(factory=set)
+    isDirect: bool = False
+    skipped: list[Step] = field(factory=list)
+
+
+@implementer(IReception)
+class Reception:
+    """
+    The one way in, for every protocol.
+
+    Quota is not asked at RCPT: an append that finds no room becomes a queue row and is tried again.  But a mailbox
+    that had no room for a message is remembered for five minutes, and while there is still none for that message,
+    further mail for it is answered at RCPT by 452 4.2.2 (or 552 5.2.2: C{mail.over_quota}), so that a full mailbox
+    does not fill the queue.  Those who have authenticated are exempt: mail programs give up on a 452.
+
+    An LMTP client wants a reply for each recipient (RFC 2033 4.2): as all of them share one durable act, each gets the
+    same one.
+
+    @ivar hostname: this server's name, in Received fields and Message-IDs.
+    """
+
+    log = Logger(namespace="osxmail.delivery")
+
+    def __init__(
+        self,
+        hostname: str,
+        store: IMailStore,
+        router: IRouter,
+        directory: IDirectory,
+        settings: ISettings,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.hostname = hostname
+        self._store = store
+        self._router = router
+        self._directory = directory
+        self._settings = settings
+        self._now = now
+        self._full: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    # ------------------------------------------------------------------------------------------ MAIL and RCPT
+
+    def checkSender(self, client: Client, sender: Address | None, sizeOctets: int) -> Deferred[Decision]:
+        return Deferred.fromCoroutine(self._checkSender(client, sender, sizeOctets))
+
+    async def _checkSender(self, client: Client, sender: Address | None, sizeOctets: int) -> Decision:
+        try:
+            record: Record | None = None
+            if client.login is not None:
+                record = await self._directory.recordWithAddress(client.login)
+            return senderDecision(rulesOf(self._settings), client, sender, sizeOctets, record)
+        except TemporaryError as error:
+            return _away(error)
+        except Exception:  # noqa: BLE001 — the contract never fails
+            return localFault(self.log, "checkSender", session=client.sessionId)
+
+    def checkRecipient(
+        self, client: Client, sender: Address | None, recipient: Recipient
+    ) -> Deferred[tuple[Decision, Route]]:
+        return Deferred.fromCoroutine(self._checkRecipient(client, recipient))
+
+    async def _checkRecipient(self, client: Client, recipient: Recipient) -> tuple[Decision, Route]:
+        route = Route(recipient.address)
+        try:
+            route = await self._router.route(recipient.address)
+            decision = recipientDecision(rulesOf(self._settings), client, route)
+            if self._full and decision.accepted and client.login is None and client.service != "local":
+                decision = await self._checkRoom(decision, route)
+            return decision, route
+        except TemporaryError as error:
+            return _away(error), route
+        except Exception:  # noqa: BLE001 — the contract never fails
+            return localFault(self.log, "checkRecipient", route.steps, session=client.sessionId), route
+
+    async def _checkRoom(self, decision: Decision, route: Route) -> Decision:
+        """
+        Refuse when the only place this leads to is a mailbox that was full a moment ago and still is.
+        """
+        if route.remotes or len(route.mailboxes) != 1:
+            return decision
+        target = route.mailboxes[0]
+        until, wantedOctets = self._full.get(target.accountId, (0.0, 0))
+        if self._now() >= until:
+            self._full.pop(target.accountId, None)
+            return decision
+        account = await self._store.existingAccount(target.accountId)
+        limit = self._quota(target)
+        if account is None or not limit or (await account.quota()).usedOctets + wantedOctets <= limit:
+            self._full.pop(target.accountId, None)
+            return decision
+        evidence = (("account", target.accountId), ("quota", str(limit)), ("setting", "mail.over_quota"))
+        step = Step("quota.full", f"the mailbox of {target.address} is full", evidence)
+        steps = (*decision.steps, step)
+        if self._settings.text("mail.over_quota") == "refuse":
+            return Decision(Action.REFUSE, step, MAILBOX_FULL, steps)
+        return Decision(Action.DEFER, step, MAILBOX_FULL_NOW, steps)
+
+    def _quota(self, target: MailboxTarget) -> int:
+        return self._settings.octets("account.quota") if target.quotaOctets is None else target.quotaOctets
+
+    # ---------------------------------------------------------------------------------------------- the message
+
+    def incoming(self, client: Client) -> IIncoming:
+        return self._store.incoming(self._settings.octets("smtp.message_size_limit"))
+
+    def accept(
+        self, client: Client, envelope: Envelope, routes: Sequence[Route], incoming: IIncoming
+    ) -> Deferred[Decision]:
+        return Deferred.fromCoroutine(self._accept(client, envelope, routes, incoming))
+
+    async def _accept(
+        self, client: Client, envelope: Envelope, routes: Sequence[Route], incoming: IIncoming
+    ) -> Decision:
+        sizeOctets = incoming.sizeOctets
+        queueId, messageId = "", ""
+        try:
+            queueId = self._store.newQueueId()
+            facts = headerFacts(incoming.header())
+            messageId = facts.messageId
+            decision, acceptance = self._prepare(client, envelope, routes, facts, queueId, sizeOctets)
+            if acceptance is not None:
+                accepted = await self._store.accept(acceptance, incoming)
+                self._remember(acceptance, accepted, sizeOctets)
+                self._logAccepted(client, acceptance, accepted, sizeOctets)
+                return decision
+        except TooLarge:
+            step = Step("smtp.size", "the message is larger than allowed", (("setting", "smtp.message_size_limit"),))
+            decision = Decision(Action.REFUSE, step, TOO_LARGE, (step,))
+        except StoreFull as error:
+            step = Step("store.full", "the disk of the store is full", (("detail", str(error)),))
+            decision = Decision(Action.DEFER, step, FULL_DISK, (step,))
+        except TemporaryError as error:
+            decision = _away(error)
+        except Exception:  # noqa: BLE001 — the contract never fails
+            decision = localFault(self.log, "accept", session=client.sessionId, queueId=queueId)
+        incoming.abort()
+        self.log.info(
+            "{event}",
+            event="message.refused",
+            queueId=queueId,
+            messageId=messageId,
+            session=client.sessionId,
+            host=client.host,
+            service=client.service,
+            sender=str(envelope.sender or ""),
+            recipients=len(envelope.recipients),
+            sizeOctets=sizeOctets,
+            rule=decision.step.rule,
+            text=decision.step.text,
+            reply=str(decision.reply),
+        )
+        return decision
+
+    def _prepare(
+        self,
+        client: Client,
+        envelope: Envelope,
+        routes: Sequence[Route],
+        facts: HeaderFacts,
+        queueId: str,
+        sizeOctets: int,
+    ) -> tuple[Decision, Acceptance | None]:
+        if facts.received > MAX_RECEIVED:
+            step = Step("loop.received", f"{facts.received} Received fields; {MAX_RECEIVED} are the most")
+            return Decision(Action.REFUSE, step, TOO_MANY_HOPS, (step,)), None
+        received = self._now()
+        recipients = envelope.recipients
+        only = recipients[0].address if len(recipients) == 1 else None
+        prefix = receivedField(client, self.hostname, queueId, only, int(received))
+        if client.service in SUBMISSION_SERVICES or client.login is not None:
+            # RFC 6409 8: only what our own people hand in is completed; a relay leaves mail as it is.
+            prefix += missingFields(facts, self.hostname, queueId, int(received))
+            if not facts.hasMessageId:
+                facts = evolve(facts, messageId=f"{queueId}@{self.hostname}", hasMessageId=True)
+        # Who has logged in is no loop, whatever Delivered-To a message has that is sent once more.
+        before = facts.deliveredTo if client.login is None else frozenset()
+        plan = _Plan()
+        for recipient, route in zip(recipients, routes, strict=True):
+            self._add(plan, envelope, recipient, route, prefix, before)
+        if not plan.appends and not plan.queued:
+            step = plan.skipped[0] if plan.skipped else Step("accept.nobody", "no recipient is left")
+            return Decision(Action.REFUSE, step, DELIVERED_BEFORE, (*plan.skipped, step)), None
+        queuePrefix = prefix
+        if len(plan.forwarders) == 1 and not plan.isDirect:
+            # One forwarder only: a second one's name would tell each of the other.  Then the hops are the limit.
+            queuePrefix = deliveredToField(next(iter(plan.forwarders))) + prefix
+        step = Step("store.accept", f"on disk as {queueId}", (("queueId", queueId),))
+        steps = (*plan.skipped, step)
+        trace = _trace(client, envelope, routes, plan, queueId, facts.messageId, received, sizeOctets)
+        acceptance = Acceptance(
+            queueId,
+            envelope,
+            received,
+            tuple(plan.appends.values()),
+            tuple(plan.queued.values()),
+            queuePrefix,
+            (trace,),
+        )
+        return Decision(Action.ACCEPT, step, Reply(250, "2.0.0", (f"queued as {queueId}",)), steps), acceptance
+
+    def _add(
+        self,
+        plan: _Plan,
+        envelope: Envelope,
+        recipient: Recipient,
+        route: Route,
+        prefix: bytes,
+        before: frozenset[str],
+    ) -> None:
+        if route.refusal is not None:
+            raise ValueError(f"{recipient.address} was not accepted")
+        for target in route.mailboxes:
+            key = (target.accountId, target.mailbox)
+            if before and str(target.deliveredTo).lower() in before:
+                plan.skipped.append(_loop(target.deliveredTo))
+            elif key not in plan.appends:
+                plan.appends[key] = self.copyFor(target, envelope.sender, recipient, prefix)
+        if not route.remotes:
+            return
+        if not route.isLocal:
+            plan.isDirect = True
+        elif before and str(route.address).lower() in before:
+            plan.skipped.append(_loop(route.address))
+            return
+        for remote in route.remotes:
+            if route.isLocal:
+                plan.forwarders.add(route.address)
+            plan.queued.setdefault((remote.address, remote.nextHop), queueRow(remote, recipient))
+
+    def copyFor(self, target: MailboxTarget, sender: Address | None, recipient: Recipient, prefix: bytes) -> Append:
+        """
+        The copy for one mailbox.
+        """
+        return Append(
+            target.accountId,
+            target.address,
+            target.mailbox,
+            returnPath(sender) + deliveredToField(target.deliveredTo) + prefix,
+            target.deliveredTo,
+            quotaOctets=self._quota(target),
+            original=originalOf(recipient, target.deliveredTo),
+            notify=recipient.notify,
+        )
+
+    # ------------------------------------------------------------------------------------------------ afterwards
+
+    def _remember(self, acceptance: Acceptance, accepted: Accepted, sizeOctets: int) -> None:
+        if not accepted.overQuota:
+            return
+        full = frozenset(accepted.overQuota)
+        until = self._now() + FULL_LIFE_SECONDS
+        for append in acceptance.appends:
+            if append.recipient in full:
+                self._full[append.accountId] = (until, sizeOctets)
+                self._full.move_to_end(append.accountId)
+        while len(self._full) > MAX_FULL:
+            self._full.popitem(last=False)
+
+    def _logAccepted(self, client: Client, acceptance: Acceptance, accepted: Accepted, sizeOctets: int) -> None:
+        envelope = acceptance.envelope
+        self.log.info(
+            "{event}",
+            event="message.accepted",
+            queueId=acceptance.queueId,
+            messageId=acceptance.trace[0].messageId,
+            session=client.sessionId,
+            host=client.host,
+            service=client.service,
+            protocol=client.protocol,
+            login=str(client.login or ""),
+            sender=str(envelope.sender or ""),
+            recipients=tuple(str(r.address) for r in envelope.recipients[:20]),
+            recipientCount=len(envelope.recipients),
+            sizeOctets=sizeOctets,
+            appended=len(accepted.appended),
+            queued=accepted.queued,
+            overQuota=len(accepted.overQuota),
+        )
+
+
+def originalOf(recipient: Recipient, address: Address) -> str:
+    """
+    ORCPT for a copy that goes on to C{address}: what the sender said, or the address as it was before it changed
+    (RFC 3461 4.2).
+    """
+    if recipient.original or recipient.address == address:
+        return recipient.original
+    return f"rfc822;{recipient.address}" if recipient.address.isASCII else f"utf-8;{recipient.address}"
+
+
+def queueRow(remote: RemoteTarget, recipient: Recipient) -> QueueRecipient:
+    """
+    The queue's row for a copy that goes to another server.
+    """
+    return QueueRecipient(
+        remote.address, remote.nextHop, False, originalOf(recipient, remote.address), recipient.notify
+    )
+
+
+def _loop(address: Address) -> Step:
+    return Step("loop.delivered", f"Delivered-To says that {address} has had it", (("address", str(address)),))
+
+
+def _away(error: TemporaryError) -> Decision:
+    evidence = (("error", type(error).__name__), ("detail", str(error)))
+    step = Step("service.away", "something this depends on cannot be asked now", evidence)
+    return Decision(Action.DEFER, step, AWAY, (step,))
+
+
+def _trace(
+    client: Client,
+    envelope: Envelope,
+    routes: Sequence[Route],
+    plan: _Plan,
+    queueId: str,
+    messageId: str,
+    received: float,
+    sizeOctets: int,
+) -> TraceEvent:
+    addresses = [str(envelope.sender)] if envelope.sender is not None else []
+    steps: list[str] = []
+    for recipient, route in zip(envelope.recipients, routes, strict=True):
+        addresses.append(str(recipient.address))
+        if len(steps) < MAX_TRACE_STEPS:
+            steps += [f"{step.rule}: {step.text}" for step in route.steps[: MAX_TRACE_STEPS - len(steps)]]
+    for append in plan.appends.values():
+        if str(append.address) not in addresses[:20] and len(addresses) < MAX_TRACE_ADDRESSES:
+            addresses.append(str(append.address))
+    fields: dict[str, object] = {
+        "sender": str(envelope.sender or ""),
+        "recipients": [str(r.address) for r in envelope.recipients[:MAX_TRACE_ADDRESSES]],
+        "host": client.host,
+        "helo": client.helo,
+        "service": client.service,
+        "protocol": client.protocol,
+        "tls": client.tls,
+        "login": str(client.login or ""),
+        "session": client.sessionId,
+        "sizeOctets": sizeOctets,
+        "mailboxes": [f"{a.address}/{a.mailbox}" for a in list(plan.appends.values())[:MAX_TRACE_ADDRESSES]],
+        "queued": [str(q.address) for q in list(plan.queued.values())[:MAX_TRACE_ADDRESSES]],
+        "steps": steps + [f"{step.rule}: {step.text}" for step in plan.skipped],
+    }
+    return TraceEvent(received, "message.accepted", queueId, messageId, tuple(addresses[:MAX_TRACE_ADDRESSES]), fields)

@@ -390,16 +390,24 @@ class IQueue(Interface):
     What has been accepted for somebody who could not have it yet.
     """
 
-    def claim(limit: int, leaseSeconds: float, full: Sequence[str]) -> Deferred[list[QueueLease]]:
+    def claim(
+        limit: int, leaseSeconds: float, full: Sequence[str], localOnly: bool = False
+    ) -> Deferred[list[QueueLease]]:
         """
         Lease what is due, oldest first, grouped by item and destination.
         @param limit: at most so many leases.
         @param full: destinations of which nothing is wanted now.
+        @param localOnly: only what is for our own mailboxes (C{relay.hold_outbound}).
         """
 
     def message(queueId: str) -> Deferred[IMessage]:
         """
         @raise osxmail.errors.NoSuchMessage:
+        """
+
+    def messages(queueIds: Sequence[str]) -> Deferred[dict[str, IMessage]]:
+        """
+        Several messages in one hop, at most 100; those that are gone are not in the answer.
         """
 
     def report(lease: QueueLease, outcomes: Sequence[QueueOutcome], trace: Sequence[TraceEvent]) -> Deferred[None]:

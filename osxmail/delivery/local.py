@@ -1,0 +1,257 @@
+# -*- test-case-name: tests.unit.delivery.test_local -*-
+"""
+Delivery out of the queue into mailboxes of ours: for recipients whose mailbox had no room when the message came.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from osxmail.delivery.faults import localFault
+from osxmail.delivery.traceheaders import deliveredToField, returnPath
+from osxmail.errors import InUse, StoreFull, TemporaryError
+from osxmail.interfaces import IDeliveryAgent, IIncoming, IMailStore, IMessage, IQueue, IRouter, ISettings
+from osxmail.mail.acceptance import Acceptance, Append, QueueLease, QueueOutcome, QueueRecipient, TraceEvent
+from osxmail.mail.address import Address
+from osxmail.mail.decision import Action, DeliveryStatus, MailboxTarget, RemoteTarget, Route, Step
+from osxmail.mail.smtpreply import Reply
+
+#: Octets that are read and written at once.
+PIECE_OCTETS = 256 * 1024
+#: The queue's rows may be larger than what is accepted now: the setting may have changed meanwhile.
+MAX_OCTETS = 1 << 40
+
+DELIVERED = Reply(250, "2.1.5", ("Delivered",))
+FULL_NOW = Reply(452, "4.2.2", ("The mailbox is full",))
+FULL = Reply(552, "5.2.2", ("The mailbox is full",))
+FULL_DISK = Reply(452, "4.3.1", ("The disk of the store is full",))
+AWAY = Reply(451, "4.3.0", ("Something this depends on cannot be asked now",))
+LEASE_LOST = Reply(451, "4.3.0", ("The lease ran out; somebody else is trying",))
+
+
+@frozen
+class _Way:
+    """
+    Where one recipient goes now, or why not.
+    """
+
+    recipient: QueueRecipient
+    mailboxes: tuple[MailboxTarget, ...] = ()
+    remotes: tuple[RemoteTarget, ...] = ()
+    status: DeliveryStatus | None = None
+
+
+@define
+class _Room:
+    """
+    The room in accounts, with what this attempt is going to take.
+    """
+
+    store: IMailStore
+    used: dict[str, int] = field(factory=dict)
+
+    async def has(self, accountId: str, octets: int, limit: int) -> bool:
+        if not limit:
+            return True
+        if accountId not in self.used:
+            account = await self.store.existingAccount(accountId)
+            self.used[accountId] = (await account.quota()).usedOctets if account is not None else 0
+        return self.used[accountId] + octets <= limit
+
+    def take(self, accountId: str, octets: int) -> None:
+        self.used[accountId] = self.used.get(accountId, 0) + octets
+
+
+@implementer(IDeliveryAgent)
+class LocalDelivery:
+    """
+    The agent of the queue's destination C{local}.
+
+    The recipient is looked up again: the person may forward by now, or be gone.  What can be delivered is one
+    transaction with the queue's report (L{IQueue.bounce}): a crash neither loses nor doubles a copy.  Those of the
+    same lease who cannot have it now are due again at once, and as nobody of the next lease can be delivered to, the
+    scheduler decides when they are tried again, or that the sender is told.
+    """
+
+    log = Logger(namespace="osxmail.delivery")
+
+    def __init__(
+        self,
+        store: IMailStore,
+        queue: IQueue,
+        router: IRouter,
+        settings: ISettings,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._router = router
+        self._settings = settings
+        self._now = now
+
+    def deliver(self, lease: QueueLease, message: IMessage) -> Deferred[tuple[DeliveryStatus, ...]]:
+        return Deferred.fromCoroutine(self._deliver(lease, message))
+
+    async def _deliver(self, lease: QueueLease, message: IMessage) -> tuple[DeliveryStatus, ...]:
+        incoming: IIncoming | None = None
+        try:
+            ways = await self._ways(lease)
+            delivered = [way for way in ways if way.status is None]
+            if not delivered:
+                return tuple(way.status for way in ways if way.status is not None)
+            incoming = self._store.incoming(MAX_OCTETS)
+            await _copy(message, incoming)
+            return await self._commit(lease, ways, message, incoming)
+        except InUse:
+            return _all(lease, LEASE_LOST, Step("queue.lease", "the lease ran out during the delivery"), True)
+        except StoreFull as error:
+            step = Step("store.full", "the disk of the store is full", (("detail", str(error)),))
+            return _all(lease, FULL_DISK, step)
+        except TemporaryError as error:
+            step = Step("service.away", "something this depends on cannot be asked now", (("detail", str(error)),))
+            return _all(lease, AWAY, step)
+        except Exception:  # noqa: BLE001 — the contract never fails
+            fault = localFault(self.log, "local", queueId=lease.queueId)
+            return _all(lease, fault.reply, fault.step)
+        finally:
+            if incoming is not None:
+                incoming.abort()
+
+    async def _ways(self, lease: QueueLease) -> list[_Way]:
+        room = _Room(self._store)
+        ways = []
+        for recipient in lease.recipients:
+            route = await self._router.route(recipient.address)
+            ways.append(await self._way(lease, recipient, route, room))
+        return ways
+
+    async def _way(self, lease: QueueLease, recipient: QueueRecipient, route: Route, room: _Room) -> _Way:
+        if route.refusal is not None:
+            refusal = route.refusal
+            status = DeliveryStatus(recipient.address, refusal.action, refusal.reply, steps=route.steps)
+            return _Way(recipient, status=status)
+        # The queue's row stands for the copy of one mailbox.  Where the person forwards and keeps a copy, the
+        # forwarding was done when the message was accepted; only when the mailbox is no longer what the address
+        # leads to is the new way taken in full.
+        own = tuple(target for target in route.mailboxes if target.deliveredTo == recipient.address)
+        mailboxes, remotes = (own, ()) if own else (route.mailboxes, route.remotes)
+        for target in mailboxes:
+            if not await room.has(target.accountId, lease.sizeOctets, self._quota(target)):
+                return _Way(recipient, status=self._noRoom(recipient, target, route))
+        for target in mailboxes:
+            room.take(target.accountId, lease.sizeOctets)
+        return _Way(recipient, mailboxes, remotes)
+
+    def _quota(self, target: MailboxTarget) -> int:
+        return self._settings.octets("account.quota") if target.quotaOctets is None else target.quotaOctets
+
+    def _noRoom(self, recipient: QueueRecipient, target: MailboxTarget, route: Route) -> DeliveryStatus:
+        evidence = (
+            ("account", target.accountId),
+            ("quota", str(self._quota(target))),
+            ("setting", "mail.over_quota"),
+        )
+        step = Step("quota.full", f"the mailbox of {target.address} is full", evidence)
+        steps = (*route.steps, step)
+        if self._settings.text("mail.over_quota") == "refuse":
+            return DeliveryStatus(recipient.address, Action.REFUSE, FULL, steps=steps)
+        return DeliveryStatus(recipient.address, Action.DEFER, FULL_NOW, steps=steps)
+
+    async def _commit(
+        self, lease: QueueLease, ways: Sequence[_Way], message: IMessage, incoming: IIncoming
+    ) -> tuple[DeliveryStatus, ...]:
+        now = self._now()
+        appends: dict[tuple[str, str], Append] = {}
+        queued: dict[tuple[Address, str], QueueRecipient] = {}
+        outcomes, statuses, mailboxes = [], [], []
+        for way in ways:
+            address = way.recipient.address
+            if way.status is not None:
+                outcomes.append(QueueOutcome(address, False, nextTry=now, reply=way.status.reply))
+                statuses.append(
+                    DeliveryStatus(address, way.status.action, way.status.reply, "", "", way.status.steps, True)
+                )
+                continue
+            for target in way.mailboxes:
+                appends.setdefault(
+                    (target.accountId, target.mailbox),
+                    Append(
+                        target.accountId,
+                        target.address,
+                        target.mailbox,
+                        returnPath(lease.envelope.sender) + deliveredToField(target.deliveredTo) + message.prefix,
+                        target.deliveredTo,
+                        quotaOctets=self._quota(target),
+                        original=way.recipient.original,
+                        notify=way.recipient.notify,
+                    ),
+                )
+                mailboxes.append(f"{target.address}/{target.mailbox}")
+            for remote in way.remotes:
+                row = QueueRecipient(
+                    remote.address, remote.nextHop, False, way.recipient.original, way.recipient.notify
+                )
+                queued.setdefault((remote.address, remote.nextHop), row)
+            outcomes.append(QueueOutcome(address, True, reply=DELIVERED))
+            statuses.append(DeliveryStatus(address, Action.ACCEPT, DELIVERED, isReported=True))
+        newId = self._store.newQueueId()
+        delivered = tuple(str(outcome.address) for outcome in outcomes if outcome.isDone)
+        fields: dict[str, object] = {
+            "recipients": list(delivered),
+            "mailboxes": mailboxes,
+            "queued": [str(row.address) for row in queued.values()],
+            "newQueueId": newId,
+            "attempts": lease.attempts + 1,
+        }
+        trace = TraceEvent(now, "message.delivered", lease.queueId, "", delivered, fields)
+        acceptance = Acceptance(
+            newId,
+            lease.envelope,
+            lease.received,
+            tuple(appends.values()),
+            tuple(queued.values()),
+            message.prefix,
+        )
+        accepted = await self._queue.bounce(lease, outcomes, acceptance, incoming, (trace,))
+        self.log.info(
+            "{event}",
+            event="message.delivered",
+            queueId=lease.queueId,
+            newQueueId=newId,
+            destination=lease.destination,
+            recipients=delivered,
+            appended=len(accepted.appended),
+            queued=accepted.queued,
+            overQuota=len(accepted.overQuota),
+            attempts=lease.attempts + 1,
+            sizeOctets=lease.sizeOctets,
+        )
+        return tuple(statuses)
+
+
+async def _copy(message: IMessage, incoming: IIncoming) -> None:
+    """
+    Write the message's octets, without the prefix, into C{incoming}.
+    """
+    offset = len(message.prefix)
+    while offset < message.sizeOctets:
+        data = await message.read(offset, PIECE_OCTETS)
+        if not data:
+            raise ValueError(f"the message ends at {offset} of {message.sizeOctets} octets")
+        offset += len(data)
+        waiting = incoming.write(data)
+        if waiting is not None:
+            await waiting
+
+
+def _all(lease: QueueLease, reply: Reply, step: Step, isReported: bool = False) -> tuple[DeliveryStatus, ...]:
+    return tuple(
+        DeliveryStatus(recipient.address, Action.DEFER, reply, steps=(step,), isReported=isReported)
+        for recipient in lease.recipients
+    )

@@ -162,7 +162,9 @@ def domainList(context: Context, asJSON: bool) -> None:
 
 @domain.command("set")
 @click.argument("name")
-@click.option("--catch-all", required=True, metavar="ADDRESS", help='Who gets mail for unknown local parts; "" for nobody.')
+@click.option(
+    "--catch-all", required=True, metavar="ADDRESS", help='Who gets mail for unknown local parts; "" for nobody.'
+)
 @pass_context
 def domainSet(context: Context, name: str, catch_all: str) -> None:
     """Change a domain."""
@@ -368,9 +370,7 @@ def settings(context: Context, words: Sequence[str], toDefault: bool, asJSON: bo
 @click.option("--login", metavar="NAME", help="As if this account had authenticated.")
 @jsonOption
 @pass_context
-def explain(
-    context: Context, sender: str, recipient: str, client: str | None, login: str | None, asJSON: bool
-) -> None:
+def explain(context: Context, sender: str, recipient: str, client: str | None, login: str | None, asJSON: bool) -> None:
     """Every rule that would apply to a message, in order, with the answer."""
     arguments = {"from": sender, "to": recipient, "client": client, "login": login}
     _print(context.ask("explain.route", **arguments), asJSON, show.explanation)

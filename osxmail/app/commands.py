@@ -245,9 +245,7 @@ class AccountCommands(_Commands):
     async def account_add(self, arguments: dict[str, Any]) -> Any:
         house, address = self.house, _address(arguments, "address")
         if await house.domains.domain(address.domain) is None:
-            raise Refused(
-                f"{address.domain} is no domain of ours; add it first: osxmail domain add {address.domain}"
-            )
+            raise Refused(f"{address.domain} is no domain of ours; add it first: osxmail domain add {address.domain}")
         if "+" in address.local:
             raise Refused("an account's address has no +: what follows it is a detail that mail programs use")
         if await house.domains.alias(address) is not None:

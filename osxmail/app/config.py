@@ -21,10 +21,10 @@ from twisted.internet.endpoints import serverFromString
 
 from osxmail.app.settings import TABLE
 from osxmail.app.tomllines import KeyPath, dotted, keyLines, lineOf
-from osxmail.directory.ldap import LDAPConfiguration
-from osxmail.directory.schemas import ATTRIBUTE_NAMES, SCHEMAS
+from osxmail.directory.ldapconfiguration import LDAPConfiguration
 from osxmail.errors import ConfigurationError, ParseError
 from osxmail.mail.address import normalizeDomain
+from osxmail.net.tls import CertificateFiles
 
 #: Where a configuration is looked for when nothing is said.
 DEFAULT_PATH = "/etc/osxmail/osxmail.toml"
@@ -159,16 +159,6 @@ class _File(_Section):
 
 
 @frozen
-class CertificateFiles:
-    """
-    @ivar key: the same as C{certificate} where one file holds both.
-    """
-
-    certificate: Path
-    key: Path
-
-
-@frozen
 class Configuration:
     """
     A checked configuration.
@@ -176,7 +166,7 @@ class Configuration:
     @ivar path: the file, or C{None} for the quickstart.
     @ivar listen: pairs of service and endpoint string.
     @ivar certificate: of the TLS listeners; C{None} means one of our own making.
-    @ivar certificates: more, by server name.
+    @ivar certificates: more, each with the server name it is for.
     @ivar resolvers: pairs of address and port; empty means the system's.
     @ivar directories: in order; C{None} stands for the local one.
     @ivar pins: settings held against change, by key, as text.
@@ -188,7 +178,7 @@ class Configuration:
     data: Path
     listen: tuple[tuple[str, str], ...]
     certificate: CertificateFiles | None
-    certificates: dict[str, CertificateFiles]
+    certificates: tuple[CertificateFiles, ...]
     resolvers: tuple[tuple[str, int], ...]
     directories: tuple[LDAPConfiguration | None, ...]
     domains: tuple[str, ...]
@@ -270,6 +260,8 @@ def parseConfiguration(text: str, path: Path) -> Configuration:
 def _problem(detail: Any, tree: dict[str, Any]) -> tuple[KeyPath, str]:
     where = tuple(part for part in detail["loc"] if part != "[key]")
     kind, given = detail["type"], detail["input"]
+    if "password" in str(where[-1]):
+        return where, "not a text"
     if kind == "extra_forbidden":
         known = _known(where, tree)
         near = difflib.get_close_matches(str(where[-1]), known, n=1)
@@ -347,11 +339,11 @@ def _build(parsed: _File, path: Path, problems: list[tuple[KeyPath, str]]) -> Co
         data=folder / parsed.data,
         listen=listen,
         certificate=_certificate(parsed.tls.certificate, parsed.tls.key, folder, ("tls",), problems),
-        certificates={
-            name: files
+        certificates=tuple(
+            CertificateFiles(files.certificate, files.key, (name,))
             for name, pair in parsed.tls.names.items()
             if (files := _certificate(pair.certificate, pair.key, folder, ("tls", "names", name), problems))
-        },
+        ),
         resolvers=tuple((server.split()[0], int(server.split()[1])) for server in parsed.dns.servers),
         directories=tuple(
             _directory(row, folder, ("directory", index), problems) for index, row in enumerate(parsed.directory)
@@ -378,6 +370,10 @@ def _certificate(
     return files
 
 
+#: The names of L{LDAPConfiguration}'s fields in the file.
+_DIRECTORY_KEYS = {"startTLS": "starttls", "bindPassword": "bind_dn", "timeoutSeconds, poolSize": "timeout_seconds"}
+
+
 def _directory(row: _Directory, folder: Path, where: KeyPath, problems: list[Any]) -> LDAPConfiguration | None:
     def wrong(key: str, what: str) -> None:
         problems.append(((*where, key), what))
@@ -389,15 +385,6 @@ def _directory(row: _Directory, folder: Path, where: KeyPath, problems: list[Any
     if row.kind != "ldap":
         wrong("kind", f"{_shown(row.kind)}: write local or ldap")
         return None
-    if not re.match(r"ldap(s|i)?://", row.url):
-        wrong("url", "write ldap://host, ldaps://host or ldapi://%2Fpath")
-    if not row.base:
-        wrong("base", "write where the search begins, such as dc=example,dc=org")
-    if row.schema_name not in SCHEMAS:
-        wrong("schema", f"{_shown(row.schema_name)}: write one of {', '.join(sorted(SCHEMAS))}")
-    for name in row.attributes:
-        if name not in ATTRIBUTE_NAMES:
-            wrong("attributes", f"{name}: known are {', '.join(sorted(ATTRIBUTE_NAMES))}")
     password = row.bind_password
     if row.bind_password_file:
         if password:
@@ -406,11 +393,7 @@ def _directory(row: _Directory, folder: Path, where: KeyPath, problems: list[Any
             password = (folder / row.bind_password_file).read_text("utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
             wrong("bind_password_file", f"{folder / row.bind_password_file}: cannot be read")
-    if row.bind_dn and not password:
-        wrong("bind_dn", "needs bind_password or bind_password_file")
-    if row.starttls and not row.url.startswith("ldap://"):
-        wrong("starttls", "is for ldap:// only")
-    return LDAPConfiguration(
+    configuration = LDAPConfiguration(
         url=row.url,
         base=row.base,
         bindDN=row.bind_dn,
@@ -424,3 +407,7 @@ def _directory(row: _Directory, folder: Path, where: KeyPath, problems: list[Any
         poolSize=row.pool_size,
         cacheSeconds=row.cache_seconds,
     )
+    for problem in configuration.problems():
+        name, _, what = problem.partition(": ")
+        wrong(_DIRECTORY_KEYS.get(name, name), what)
+    return configuration

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from osxmail.app.commands import newPassword
-from osxmail.app.control import Command
 from osxmail.app.config import Configuration
+from osxmail.app.control import Command
 from osxmail.errors import AlreadyExists
 
 DATA = "var"
@@ -38,7 +38,7 @@ def quickstartConfiguration() -> Configuration:
         data=Path(DATA).absolute(),
         listen=tuple((name, f"tcp:{port}:interface=127.0.0.1") for name, port in PORTS.items()),
         certificate=None,
-        certificates={},
+        certificates=(),
         resolvers=(),
         directories=(None,),
         domains=(DOMAIN,),

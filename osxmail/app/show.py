@@ -66,7 +66,9 @@ def status(console: Console, value: Any) -> None:
     console.print(f"connections: {online}")
     queue = value["queue"]
     oldest = f", the oldest from {when(queue['oldest'])}" if queue["oldest"] else ""
-    console.print(f"queue: {queue['messages']} messages to {queue['recipients']} recipients, {queue['held']} held{oldest}")
+    console.print(
+        f"queue: {queue['messages']} messages to {queue['recipients']} recipients, {queue['held']} held{oldest}"
+    )
     if value["holdOutbound"]:
         console.print("outbound mail is held (relay.hold_outbound)")
     if value["blockInbound"]:
@@ -99,7 +101,10 @@ def account(console: Console, value: Any) -> None:
         ["addresses", ", ".join(value["addresses"])],
         ["state", value["state"] + (f" to {', '.join(value['forward'])}" if value["forward"] else "")],
         ["mail kept by", value["mailHost"] or "this server"],
-        ["may use", ", ".join(n for n, k in (("POP3", "pop"), ("IMAP", "imap")) if value[k]) or "neither POP3 nor IMAP"],
+        [
+            "may use",
+            ", ".join(n for n, k in (("POP3", "pop"), ("IMAP", "imap")) if value[k]) or "neither POP3 nor IMAP",
+        ],
         ["administrator", "yes" if value["admin"] else "no"],
         ["used", f"{octets(value['usedOctets'])} in {value['messages']} messages"],
         ["quota", octets(value["quotaOctets"]) if value["quotaOctets"] else "unlimited"],
@@ -180,7 +185,9 @@ def trace(console: Console, value: Any) -> None:
             messageId = event.get("messageId")
             console.print(f"[bold]{_clean(last)}[/bold]" + (f"  <{_clean(messageId)}>" if messageId else ""))
         fields = "  ".join(
-            f"{_clean(name)}={_clean(_short(field))}" for name, field in event["fields"].items() if field not in ("", None)
+            f"{_clean(name)}={_clean(_short(field))}"
+            for name, field in event["fields"].items()
+            if field not in ("", None)
         )
         console.print(f"  {when(event['time'])}  {_clean(event['event'])}  {fields}", soft_wrap=True)
 

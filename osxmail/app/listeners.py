@@ -1,0 +1,107 @@
+# -*- test-case-name: tests.integration.test_daemon -*-
+"""
+The doors of the house: sockets that are bound early, while we may, and opened late, when everything stands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocol, IProtocolFactory
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from osxmail.net.tls import ServerCertificates
+from osxmail.protocols.base import GateFactory
+
+
+class Door(Factory):
+    """
+    Turns everybody away until it is opened.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self._behind: IProtocolFactory | None = None
+
+    def open(self, factory: GateFactory, certificates: ServerCertificates) -> None:
+        """
+        From now on connections are C{factory}'s sessions, in TLS if it says so.
+        """
+        self._behind = TLSMemoryBIOFactory(certificates, False, factory) if factory.isTLS else factory
+
+    def close(self) -> None:
+        """
+        Turn everybody away again.
+        """
+        self._behind = None
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
+        return self._behind.buildProtocol(addr) if self._behind is not None else None  # type: ignore[arg-type]
+
+
+class Listener(Service):
+    """
+    One endpoint of one service.  Bound in C{privilegedStartService}, so that ports below 1024 are ours before
+    C{--uid} takes effect.
+    """
+
+    def __init__(self, name: str, endpoint: str) -> None:
+        self.name = f"{name} {endpoint}"
+        self.service = name
+        self.endpoint = endpoint
+        self.door = Door()
+        self._port: Deferred[IListeningPort] | None = None
+        self._listening: IListeningPort | None = None
+
+    @property
+    def address(self) -> str:
+        """
+        What it listens on, with the real port.
+        """
+        if self._listening is None:
+            return ""
+        host: Any = self._listening.getHost()
+        if hasattr(host, "port"):
+            return f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
+        name = getattr(host, "name", b"")
+        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+
+    def privilegedStartService(self) -> None:
+        from twisted.internet import reactor
+
+        super().privilegedStartService()
+        port = self._port = serverFromString(reactor, self.endpoint).listen(self.door)
+        problems: list[BaseException] = []
+
+        def listening(result: IListeningPort) -> IListeningPort:
+            self._listening = result
+            return result
+
+        port.addCallbacks(listening, lambda failure: problems.append(failure.value))
+        if problems:
+            error = problems[0]
+            reason = error.socketError if isinstance(error, CannotListenError) else error
+            raise SystemExit(f"osxmail: listen.{self.service}: {self.endpoint}: {reason}")
+
+    def startService(self) -> None:
+        super().startService()
+        if self._port is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop taking connections; those that are open go on.
+        """
+        super().stopService()
+        self.door.close()
+        listening, self._listening, self._port = self._listening, None, None
+        if listening is None:
+            return succeed(None)
+        stopped = listening.stopListening()
+        return stopped.addCallback(lambda _: None) if isinstance(stopped, Deferred) else succeed(None)

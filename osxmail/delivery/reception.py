@@ -8,9 +8,12 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -43,6 +46,12 @@ MAX_TRACE_ADDRESSES = 1000
 #: Steps of one message that the trace keeps.
 MAX_TRACE_STEPS = 200
 
+#: Copies of one message that other work waits for: under 5 ms.
+COPIES_IN_A_SLICE = 200
+#: Copies of one message, in mailboxes and in the queue together: what one transaction is to hold.
+MAX_COPIES = 20000
+
+TOO_MANY_COPIES = Reply(452, "4.5.3", ("The recipients lead to too many; send to fewer at once",))
 AWAY = Reply(451, "4.3.0", ("Cannot say now; try again later",))
 FULL_DISK = Reply(452, "4.3.1", ("No room for mail now; try again later",))
 MAILBOX_FULL_NOW = Reply(452, "4.2.2", ("The mailbox is full; try again later",))
@@ -90,7 +99,13 @@ class Reception:
         directory: IDirectory,
         settings: ISettings,
         now: Callable[[], float] = time.time,
+        clock: IReactorTime | None = None,
     ) -> None:
+        if clock is None:
+            from twisted.internet import reactor
+
+            clock = IReactorTime(reactor)
+        self._clock = clock
         self.hostname = hostname
         self._store = store
         self._router = router
@@ -178,7 +193,7 @@ class Reception:
             queueId = self._store.newQueueId()
             facts = headerFacts(incoming.header())
             messageId = facts.messageId
-            decision, acceptance = self._prepare(client, envelope, routes, facts, queueId, sizeOctets)
+            decision, acceptance = await self._prepare(client, envelope, routes, facts, queueId, sizeOctets)
             if acceptance is not None:
                 accepted = await self._store.accept(acceptance, incoming)
                 self._remember(acceptance, accepted, sizeOctets)
@@ -212,7 +227,7 @@ class Reception:
         )
         return decision
 
-    def _prepare(
+    async def _prepare(
         self,
         client: Client,
         envelope: Envelope,
@@ -236,8 +251,16 @@ class Reception:
         # Who has logged in is no loop, whatever Delivered-To a message has that is sent once more.
         before = facts.deliveredTo if client.login is None else frozenset()
         plan = _Plan()
+        work = 0
         for recipient, route in zip(recipients, routes, strict=True):
             self._add(plan, envelope, recipient, route, prefix, before)
+            if len(plan.appends) + len(plan.queued) > MAX_COPIES:
+                step = Step("accept.limit", f"the recipients lead to more than {MAX_COPIES} mailboxes and addresses")
+                return Decision(Action.DEFER, step, TOO_MANY_COPIES, (step,)), None
+            work += 1 + len(route.mailboxes) + len(route.remotes)
+            if work >= COPIES_IN_A_SLICE:
+                work = 0
+                await deferLater(self._clock, 0)
         if not plan.appends and not plan.queued:
             step = plan.skipped[0] if plan.skipped else Step("accept.nobody", "no recipient is left")
             return Decision(Action.REFUSE, step, DELIVERED_BEFORE, (*plan.skipped, step)), None
@@ -380,12 +403,13 @@ def _trace(
 ) -> TraceEvent:
     addresses = [str(envelope.sender)] if envelope.sender is not None else []
     steps: list[str] = []
-    for recipient, route in zip(envelope.recipients, routes, strict=True):
+    for recipient, route in zip(envelope.recipients[:MAX_TRACE_ADDRESSES], routes, strict=False):
         addresses.append(str(recipient.address))
         if len(steps) < MAX_TRACE_STEPS:
             steps += [f"{step.rule}: {step.text}" for step in route.steps[: MAX_TRACE_STEPS - len(steps)]]
-    for append in plan.appends.values():
-        if str(append.address) not in addresses[:20] and len(addresses) < MAX_TRACE_ADDRESSES:
+    known = set(addresses)
+    for append in islice(plan.appends.values(), MAX_TRACE_ADDRESSES):
+        if str(append.address) not in known:
             addresses.append(str(append.address))
     fields: dict[str, object] = {
         "sender": str(envelope.sender or ""),
@@ -398,8 +422,8 @@ def _trace(
         "login": str(client.login or ""),
         "session": client.sessionId,
         "sizeOctets": sizeOctets,
-        "mailboxes": [f"{a.address}/{a.mailbox}" for a in list(plan.appends.values())[:MAX_TRACE_ADDRESSES]],
-        "queued": [str(q.address) for q in list(plan.queued.values())[:MAX_TRACE_ADDRESSES]],
+        "mailboxes": [f"{a.address}/{a.mailbox}" for a in islice(plan.appends.values(), MAX_TRACE_ADDRESSES)],
+        "queued": [str(q.address) for q in islice(plan.queued.values(), MAX_TRACE_ADDRESSES)],
         "steps": steps + [f"{step.rule}: {step.text}" for step in plan.skipped],
     }
     return TraceEvent(received, "message.accepted", queueId, messageId, tuple(addresses[:MAX_TRACE_ADDRESSES]), fields)

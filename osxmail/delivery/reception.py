@@ -408,9 +408,8 @@ def _trace(
         if len(steps) < MAX_TRACE_STEPS:
             steps += [f"{step.rule}: {step.text}" for step in route.steps[: MAX_TRACE_STEPS - len(steps)]]
     known = set(addresses)
-    for append in islice(plan.appends.values(), MAX_TRACE_ADDRESSES):
-        if str(append.address) not in known:
-            addresses.append(str(append.address))
+    owners = map(str, (append.address for append in islice(plan.appends.values(), MAX_TRACE_ADDRESSES)))
+    addresses += [owner for owner in owners if owner not in known]
     fields: dict[str, object] = {
         "sender": str(envelope.sender or ""),
         "recipients": [str(r.address) for r in envelope.recipients[:MAX_TRACE_ADDRESSES]],

@@ -62,7 +62,7 @@ class _Group(click.Group):
             click.echo(f"osxmail: {error}", err=True)
         except BrokenPipeError:
             sys.stderr.close()
-        ctx.exit(1)
+        return ctx.exit(1)
 
 
 def _console() -> Console:

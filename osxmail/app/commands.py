@@ -35,7 +35,7 @@ log = Logger(namespace="osxmail.app")
 SHOWN_HEADER_OCTETS = 65536
 MAX_TRACE_EVENTS = 10000
 #: Letters and digits that nobody confuses when reading a password aloud.
-_PASSWORD_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_PASSWORD_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # noqa: S105
 
 
 def newPassword() -> str:

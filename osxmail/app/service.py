@@ -1,0 +1,40 @@
+# -*- test-case-name: tests.integration.test_daemon -*-
+"""
+C{twistd osxmail}: from options to a service tree.
+"""
+
+from __future__ import annotations
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from osxmail.app.config import findConfiguration, readConfiguration
+from osxmail.app.house import Osxmail
+from osxmail.app.quickstart import quickstartConfiguration
+from osxmail.errors import ConfigurationError
+
+
+class Options(usage.Options):
+    """
+    What C{twistd osxmail} takes.
+    """
+
+    synopsis = "[--config FILE]"
+    longdesc = "Runs the mail service. Without a configuration: a quickstart on this machine only, below ./var."
+    optParameters = [
+        ["config", "c", None, "The configuration; else $OSXMAIL_CONFIG, then /etc/osxmail/osxmail.toml."],
+    ]
+
+
+def makeService(options: Options) -> IService:
+    """
+    The service tree.
+
+    @raise SystemExit: the configuration cannot be used; with every problem.
+    """
+    path = findConfiguration(options["config"])
+    try:
+        configuration = readConfiguration(path) if path is not None else quickstartConfiguration()
+        return Osxmail(configuration)
+    except ConfigurationError as error:
+        raise SystemExit("\n".join(["osxmail: the configuration cannot be used", *error.problems])) from None

@@ -23,6 +23,7 @@ MAX_PATH_OCTETS = 1024  # RFC 5321 4.5.3.1.3 asks for 256; quoting and UTF-8 com
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*)"')
+_QUOTABLE = re.compile(r"[\x20-\x7e\u0080-\U0010ffff]+")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 
@@ -74,6 +75,17 @@ def displayDomain(domain: str) -> str:
         return domain
 
 
+def _checkLocal(local: str) -> None:
+    if not local:
+        raise ParseError("the local part is empty")
+    try:
+        octets = len(local.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise ParseError("the local part is not Unicode text") from None
+    if octets > MAX_LOCAL_OCTETS:
+        raise ParseError(f"the local part is longer than {MAX_LOCAL_OCTETS} octets")
+
+
 def _quote(local: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
 
@@ -116,15 +128,20 @@ class Address:
         rest = text[match.end() :]
         if not rest.startswith("@"):
             raise ParseError("an address has the form local@domain")
-        if not local:
-            raise ParseError("the local part is empty")
-        try:
-            octets = len(local.encode("utf-8"))
-        except UnicodeEncodeError:
-            raise ParseError("the local part is not Unicode text") from None
-        if octets > MAX_LOCAL_OCTETS:
-            raise ParseError(f"the local part is longer than {MAX_LOCAL_OCTETS} octets")
+        _checkLocal(local)
         return cls(local, normalizeDomain(rest[1:]))
+
+    @classmethod
+    def fromParts(cls, local: str, domain: str) -> Address:
+        """
+        An address out of an unquoted local part and a domain in any form.
+
+        @raise ParseError: one of them cannot stand in an address.
+        """
+        if not _DOT_STRING.fullmatch(local) and not _QUOTABLE.fullmatch(local):
+            raise ParseError("the local part cannot be quoted")
+        _checkLocal(local)
+        return cls(local, normalizeDomain(domain))
 
     @property
     def detail(self) -> str:

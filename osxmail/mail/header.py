@@ -1,0 +1,189 @@
+# -*- test-case-name: tests.unit.mail.test_header -*-
+"""
+Header sections and their fields (RFC 5322 2.2), read as they come and written as they ought to be.
+
+A header section here is octets up to and including the blank line, or without it.  Fields are found in one pass;
+octets that are no field (a C{From } line, garbage) are passed over, and nothing ever raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from osxmail.mail.address import Address
+from osxmail.mail.addresslist import mailboxes
+from osxmail.mail.encodedword import decodeWords
+
+MAX_HEADER_OCTETS = 262_144  # of a header that are looked at for their meaning
+MAX_FIELDS = 2_000  # in one header that are looked at for their meaning
+MAX_ADDRESSES = 5_000  # in one field
+
+#: RFC 5321 6.3: more Received fields than this are a loop.
+MAX_RECEIVED = 100
+
+_MESSAGE_ID = re.compile(rb"<([^<>\s]{1,990})>")
+_FIELD_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
+
+
+def unfolded(header: bytes) -> bytes:
+    """
+    A header section with one line a field and LF as the end of each (RFC 5322 2.2.3: the blank after the line end
+    stays).
+    """
+    if b"\r" in header:
+        header = header.replace(b"\r\n", b"\n")
+    return header.replace(b"\n ", b" ").replace(b"\n\t", b"\t")
+
+
+def fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """
+    The fields in order, as pairs: the name in lower case, the value unfolded and without blanks at its ends.
+    """
+    for line in unfolded(header[:MAX_HEADER_OCTETS]).split(b"\n", MAX_FIELDS):
+        if not line or line == b"\r":
+            return
+        name, colon, value = line.partition(b":")
+        if colon:
+            yield name.rstrip(b" \t").lower(), value.strip()
+
+
+def firstFields(header: bytes, names: Collection[bytes]) -> dict[bytes, bytes]:
+    """
+    The first field of each of these names (in lower case) that there is, unfolded.
+    """
+    found: dict[bytes, bytes] = {}
+    for line in unfolded(header[:MAX_HEADER_OCTETS]).split(b"\n", MAX_FIELDS):
+        if not line or line == b"\r":
+            break
+        name, colon, value = line.partition(b":")
+        name = name.lower()
+        if name not in names:
+            name = name.rstrip(b" \t")
+            if name not in names:
+                continue
+        if colon and name not in found:
+            found[name] = value.strip()
+    return found
+
+
+def hasField(header: bytes, name: bytes) -> bool:
+    """
+    Is there a field of this name (in lower case)?
+    """
+    return name in firstFields(header, (name,))
+
+
+def fieldText(header: bytes, name: bytes) -> str:
+    """
+    The text of the first field of this name (in lower case), decoded, for people and for searching; C{""} for
+    none.
+    """
+    return decodeWords(firstFields(header, (name,)).get(name, b""))
+
+
+def fieldTexts(header: bytes, name: bytes) -> Iterator[str]:
+    """
+    The text of each field of this name (in lower case), decoded.
+    """
+    return (decodeWords(value) for each, value in fields(header) if each == name)
+
+
+def addresses(header: bytes, name: bytes) -> tuple[Address, ...]:
+    """
+    The valid addresses in the fields of this name (in lower case); what is not one is passed over.
+    """
+    found: list[Address] = []
+    for each, value in fields(header):
+        if each == name:
+            found.extend(mailboxes(value))
+    return tuple(found[:MAX_ADDRESSES])
+
+
+def messageId(header: bytes) -> str:
+    """
+    The Message-ID without its brackets, or C{""} (RFC 5322 3.6.4).
+    """
+    return parseMessageId(firstFields(header, (b"message-id",)).get(b"message-id", b""))
+
+
+def parseMessageId(value: bytes) -> str:
+    """
+    The first identifier in a field's value without its brackets, or C{""}.
+    """
+    match = _MESSAGE_ID.search(value)
+    return match.group(1).decode("ascii", "replace") if match else ""
+
+
+def messageIds(value: bytes, limit: int = 100) -> tuple[str, ...]:
+    """
+    The identifiers in a field's value (References), the last C{limit} of them.
+    """
+    return tuple(each.decode("ascii", "replace") for each in _MESSAGE_ID.findall(value)[-limit:])
+
+
+def countReceived(header: bytes) -> int:
+    """
+    How many Received fields there are (RFC 5321 6.3).
+    """
+    return sum(1 for name, _ in fields(header) if name == b"received")
+
+
+def wasDeliveredTo(header: bytes, address: Address) -> bool:
+    """
+    Does a Delivered-To field say that this message has been delivered to this address before?
+    """
+    wanted = address.key
+    return any(
+        name == b"delivered-to" and decodeWords(value).strip("<> \t").lower() == wanted.lower()
+        for name, value in fields(header)
+    )
+
+
+def headerEnd(octets: bytes) -> int:
+    """
+    Where the body begins: after the blank line that ends the header; the length of C{octets} when there is none.
+    """
+    if octets.startswith(b"\r\n"):
+        return 2
+    if octets.startswith(b"\n"):
+        return 1
+    crlf = octets.find(b"\n\r\n")
+    bare = octets.find(b"\n\n", 0, len(octets) if crlf < 0 else crlf + 2)
+    if bare >= 0 and (crlf < 0 or bare < crlf):
+        return bare + 2
+    return crlf + 3 if crlf >= 0 else len(octets)
+
+
+def looksLikeHeader(octets: bytes) -> bool:
+    """
+    Does this begin with a field?
+    """
+    return _FIELD_LINE.match(octets) is not None
+
+
+def headerFields(header: bytes, names: Collection[bytes], exclude: bool = False) -> bytes:
+    """
+    The fields of these names (in lower case), or all others, octet by octet as they stand, and the blank line if
+    C{header} has one (RFC 3501 6.4.5: HEADER.FIELDS, HEADER.FIELDS.NOT).
+    """
+    out: list[bytes] = []
+    taking = False
+    for line in _lines(header):
+        if line in (b"\r\n", b"\n"):
+            out.append(line)
+            break
+        if line[:1] not in (b" ", b"\t"):
+            name, colon, _ = line.partition(b":")
+            # A line that is no field belongs to "all others".
+            taking = (name.rstrip(b" \t").lower() in names if colon else False) != exclude
+        if taking:
+            out.append(line)
+    return b"".join(out)
+
+
+def _lines(header: bytes) -> list[bytes]:
+    lines = header.split(b"\n")
+    last = lines.pop()
+    whole = [line + b"\n" for line in lines]
+    return [*whole, last] if last else whole

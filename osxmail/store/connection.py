@@ -6,8 +6,8 @@ One SQLite connection as the store uses it, the transaction that runs on it, and
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import apsw
 
@@ -91,6 +91,18 @@ def translateError(error: BaseException) -> BaseException:
     return error
 
 
+class Rows(Protocol):
+    """
+    What a statement gives: tuples.  Read to the end, or dropped, before the next statement changes them.
+    """
+
+    @property
+    def get(self) -> Any: ...  # all rows, simplified: one row, or one value, where there is just that; None for none
+    def __iter__(self) -> Iterator[Any]: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
 class Transaction:
     """
     What a function that runs in a database thread is handed.  Never leaves the store, never outlives the call.
@@ -106,8 +118,8 @@ class Transaction:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self.execute: Callable[..., apsw.Cursor] = connection.execute
-        self.executemany: Callable[[str, Iterable[Sequence[Any]]], apsw.Cursor] = connection.executemany
+        self.execute: Callable[..., Rows] = connection.execute
+        self.executemany: Callable[[str, Iterable[Sequence[Any]]], Rows] = connection.executemany
         self.batch: dict[str, Any] = {}
         self._afterCommit: list[Callable[[], object]] = []
 

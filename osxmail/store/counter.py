@@ -19,3 +19,14 @@ def nextNumber_txn(txn: Transaction, name: str) -> int:
     if row is None:
         raise StoreDamaged(f"the counter {name} is missing")
     return int(row[0])
+
+
+def nextNumbers_txn(txn: Transaction, name: str, count: int) -> range:
+    """
+    As L{nextNumber_txn}, C{count} of them.
+    """
+    row = txn.execute("UPDATE counter SET value = value + ? WHERE name = ? RETURNING value", (count, name)).fetchone()
+    if row is None:
+        raise StoreDamaged(f"the counter {name} is missing")
+    last = int(row[0])
+    return range(last - count + 1, last + 1)

@@ -206,6 +206,15 @@ class Incoming:
         except Exception:  # noqa: BLE001  it goes where it belongs, into the Deferred
             return fail(Failure())
 
+    def examineInThread(self, function: Callable[[bytes | mmap.mmap], T]) -> Deferred[T]:
+        """
+        As L{examine}, in a thread in any case.
+        """
+        assert self._isSealed
+        if self._isSpooled:
+            return self._pool.run(self.spoolFile.examine, function)
+        return self._pool.run(function, self._joined())
+
     def taken(self) -> None:
         """
         The store has it, after the commit: nothing here is needed any more.

@@ -10,7 +10,7 @@ import os
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from osxmail.errors import NoSuchMessage, StoreAway, StoreDamaged
 from osxmail.net.threads import Pool
 from osxmail.store.connection import Transaction
-from osxmail.store.counter import nextNumber_txn
+from osxmail.store.counter import nextNumbers_txn
 from osxmail.store.database import Database
 from osxmail.store.incoming import SYNCED_FROM_OCTETS, Incoming, Spool
 from osxmail.store.segments import (
@@ -280,34 +280,43 @@ class Octets:
 
     def put_txn(self, txn: Transaction, incoming: Incoming) -> int:
         """
-        Store the octets of a sealed message.
+        As L{putAll_txn}, one message.
+        """
+        return self.putAll_txn(txn, [incoming])[0]
 
-        @return: the id, never given before.
+    def putAll_txn(self, txn: Transaction, incomings: Sequence[Incoming]) -> Sequence[int]:
+        """
+        Store the octets of sealed messages.
+
+        @return: their ids, never given before.
         @raise StoreFull: nothing was kept.
         """
-        octetsId = nextNumber_txn(txn, "octets")
-        size = incoming.sizeOctets
-        if incoming.isInMemory:
-            data = incoming.content()
-            if size <= ROW_OCTETS:
-                txn.execute("INSERT INTO octets (id, size, data) VALUES (?, ?, ?)", (octetsId, size, data))
-                txn.afterCommit(incoming.taken)
-                return octetsId
-            segment, place = self.segments.append_txn(txn, octetsId, data, incoming.checksum)
-        else:
-            file = incoming.spoolFile
-            if size < SYNCED_FROM_OCTETS:
-                segment, place = self.segments.copy_txn(
-                    txn, octetsId, file.fd, ADOPTED_OCTETS_START, size, file.checksum
-                )
+        if not incomings:
+            return ()
+        octetsIds = nextNumbers_txn(txn, "octets", len(incomings))
+        inRows: list[tuple[int, int, bytes]] = []
+        inSegments: list[tuple[int, int, int, int]] = []
+        for octetsId, incoming in zip(octetsIds, incomings, strict=True):
+            size = incoming.sizeOctets
+            if incoming.isInMemory and size <= ROW_OCTETS:
+                inRows.append((octetsId, size, incoming.content()))
             else:
-                segment, place = self.segments.adopt_txn(txn, octetsId, file.path, size, file.checksum)
-                file.links.append(self.segments.path(segment))
-        txn.execute(
-            "INSERT INTO octets (id, size, segment, place) VALUES (?, ?, ?, ?)", (octetsId, size, segment, place)
-        )
-        txn.afterCommit(incoming.taken)
-        return octetsId
+                inSegments.append((octetsId, size, *self._record_txn(txn, octetsId, incoming)))
+            txn.afterCommit(incoming.taken)
+        txn.insertRows("INSERT INTO octets (id, size, data)", inRows)
+        txn.insertRows("INSERT INTO octets (id, size, segment, place)", inSegments)
+        return octetsIds
+
+    def _record_txn(self, txn: Transaction, octetsId: int, incoming: Incoming) -> tuple[int, int]:
+        if incoming.isInMemory:
+            return self.segments.append_txn(txn, octetsId, incoming.content(), incoming.checksum)
+        file = incoming.spoolFile
+        size = incoming.sizeOctets
+        if size < SYNCED_FROM_OCTETS:
+            return self.segments.copy_txn(txn, octetsId, file.fd, ADOPTED_OCTETS_START, size, file.checksum)
+        segment, place = self.segments.adopt_txn(txn, octetsId, file.path, size, file.checksum)
+        file.links.append(self.segments.path(segment))
+        return segment, place
 
     # ---------------------------------------------------------------------------------------------- reading
 
@@ -337,7 +346,9 @@ class Octets:
 
     async def _readMoved(self, place: Place, offset: int, length: int) -> bytes:
         def find(txn: Transaction) -> tuple[int, int] | None:
-            return txn.execute("SELECT segment, place FROM octets WHERE id = ?", (place.octetsId,)).fetchone()
+            row: tuple[int, int] | None
+            row = txn.execute("SELECT segment, place FROM octets WHERE id = ?", (place.octetsId,)).fetchone()
+            return row
 
         row = await self._database.read(find)
         if row is None:

@@ -1,0 +1,340 @@
+# -*- test-case-name: tests.unit.store.test_accepting -*-
+"""
+New messages: the one durable act of mail that comes in, and IMAP's APPEND.
+
+What shares a commit shares its statements: the functions ending in C{All_txn} write a whole batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from attrs import define
+from twisted.internet.defer import Deferred
+
+from osxmail.errors import LimitExceeded, NoSuchMailbox, OverQuota
+from osxmail.mail.acceptance import Acceptance, Accepted, Append, Appended, QueueRecipient
+from osxmail.mail.mailboxname import INBOX, normalizeMailboxName
+from osxmail.mail.mime import Rendering, renderMessage
+from osxmail.store.accountrows import MAX_ACCOUNTS_REMEMBERED, findAccount_txn, findMailbox_txn, makeAccount_txn
+from osxmail.store.connection import Transaction
+from osxmail.store.database import Database
+from osxmail.store.flagging import flagBits_txn
+from osxmail.store.incoming import Incoming
+from osxmail.store.octets import Octets
+from osxmail.store.placing import Placing
+from osxmail.store.queuerows import enqueue_txn
+from osxmail.store.trace import recordTrace_txn
+
+#: Up to this size a message is rendered on the reactor (some 20 µs); above, in a thread.
+RENDERED_AT_ONCE_OCTETS = 16 * 1024
+
+
+@define(eq=False, slots=True)
+class Arrival:
+    """
+    An acceptance that is ready for the writer.
+
+    @ivar rendering: C{None} where nobody has a copy: it is made when somebody gets one.
+    """
+
+    acceptance: Acceptance
+    incoming: Incoming
+    rendering: Rendering | None
+
+
+@define(eq=False, slots=True)
+class MailboxArrival:
+    """
+    An APPEND that is ready for the writer.
+    """
+
+    accountId: str
+    mailboxId: int
+    incoming: Incoming
+    rendering: Rendering
+    flags: tuple[str, ...]
+    internalDate: float
+
+
+class _Prefixes:
+    """
+    The prefixes of one message: each distinct text has a number, from 1.
+    """
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+
+    def number(self, prefix: bytes) -> int:
+        return self._numbers.setdefault(prefix, len(self._numbers) + 1) if prefix else 0
+
+    def rows(self, octetsId: int) -> Iterable[tuple[int, int, bytes]]:
+        return ((octetsId, number, prefix) for prefix, number in self._numbers.items())
+
+
+class Accepting:
+    """
+    See the module.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        octets: Octets,
+        changed: Callable[[Iterable[int]], object],
+        queueChanged: Callable[[], object],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param changed: called on the reactor after a commit, with the mailboxes that have new messages.
+        @param queueChanged: called on the reactor after a commit that has put something into the queue.
+        """
+        self._database = database
+        self._octets = octets
+        self._changed = changed
+        self._queueChanged = queueChanged
+        self._now = now
+        # The writer's thread only.  An INBOX keeps its number as long as its account lives, whatever another process
+        # does; each use looks whether it is still there.
+        self._inboxes: dict[str, int] = {}
+        database.afterRollback.append(self._inboxes.clear)
+
+    def accept(self, acceptance: Acceptance, incoming: Incoming) -> Deferred[Accepted]:
+        """
+        See L{osxmail.interfaces.IMailStore.accept}.
+        """
+        return Deferred.fromCoroutine(self._accept(acceptance, incoming))
+
+    async def _accept(self, acceptance: Acceptance, incoming: Incoming) -> Accepted:
+        arrival = await self._prepare(acceptance, incoming)
+        try:
+            accepted: Accepted = await self._database.writeTogether(self.acceptAll_txn, arrival, incoming.sizeOctets)
+        except BaseException:
+            incoming.release()
+            raise
+        return accepted
+
+    def prepare(self, acceptance: Acceptance, incoming: Incoming) -> Deferred[Arrival]:
+        """
+        What L{acceptAll_txn} wants, for one who calls it in a transaction of its own (a bounce): on failure that one
+        calls C{incoming.release()}.
+
+        @raise StoreFull: (in the Deferred) the spool could not be written.
+        """
+        return Deferred.fromCoroutine(self._prepare(acceptance, incoming))
+
+    async def _prepare(self, acceptance: Acceptance, incoming: Incoming) -> Arrival:
+        waiting = incoming.seal()
+        if waiting is not None:
+            await waiting
+        rendering = None
+        if acceptance.appends:
+            rendering = await self._render(incoming, acceptance.appends[0].prefix)
+        return Arrival(acceptance, incoming, rendering)
+
+    async def _render(self, incoming: Incoming, prefix: bytes) -> Rendering:
+        if incoming.isInMemory and incoming.sizeOctets <= RENDERED_AT_ONCE_OCTETS:
+            return renderMessage(incoming.content(), prefix)
+        try:
+            return await incoming.examineInThread(partial(renderMessage, prefix=prefix))
+        except BaseException:
+            incoming.release()
+            raise
+
+    def append(
+        self, accountId: str, mailboxId: int, incoming: Incoming, flags: Sequence[str], internalDate: float | None
+    ) -> Deferred[Appended]:
+        """
+        See L{osxmail.interfaces.IMailbox.append}.
+        """
+        return Deferred.fromCoroutine(self._append(accountId, mailboxId, incoming, flags, internalDate))
+
+    async def _append(
+        self, accountId: str, mailboxId: int, incoming: Incoming, flags: Sequence[str], internalDate: float | None
+    ) -> Appended:
+        waiting = incoming.seal()
+        if waiting is not None:
+            await waiting
+        rendering = await self._render(incoming, b"")
+        date = self._now() if internalDate is None else internalDate
+        arrival = MailboxArrival(accountId, mailboxId, incoming, rendering, tuple(flags), date)
+        try:
+            appended: Appended = await self._database.writeTogether(self.appendAll_txn, arrival, incoming.sizeOctets)
+        except BaseException:
+            incoming.release()
+            raise
+        return appended
+
+    # --------------------------------------------------------------------------------- in the writer's thread
+
+    def acceptAll_txn(self, txn: Transaction, items: Sequence[Arrival]) -> list[Accepted]:
+        """
+        Commit acceptances: copies, queue entries, traces.
+        """
+        placing = Placing(self._now())
+        targets = self._targets_txn(txn, placing, items)
+        kept = [each for each in items if each.acceptance.appends or each.acceptance.queued]
+        octetsIds = dict(
+            zip(map(id, kept), self._octets.putAll_txn(txn, [each.incoming for each in kept]), strict=True)
+        )
+        prefixes: list[tuple[int, int, bytes]] = []
+        queues = False
+        results = []
+        for item, mailboxIds in zip(items, targets, strict=True):
+            acceptance = item.acceptance
+            octetsId = octetsIds.get(id(item))
+            if octetsId is None:
+                # Nobody wants it (a filter has thrown it away): only the trace remembers.
+                txn.afterCommit(item.incoming.taken)
+                results.append(Accepted(acceptance.queueId, (), (), 0))
+                continue
+            numbers = _Prefixes()
+            appended = []
+            refused = []
+            for append, mailboxId in zip(acceptance.appends, mailboxIds, strict=True):
+                size = item.incoming.sizeOctets + len(append.prefix)
+                if not placing.takeRoom(mailboxId, size, append.quotaOctets):
+                    refused.append(append)
+                    continue
+                bits = self._deliveredBits_txn(txn, mailboxId, append.flags) if append.flags else 0
+                number = numbers.number(append.prefix)
+                appended.append(
+                    placing.place(append.accountId, mailboxId, octetsId, number, size, bits, acceptance.received)
+                )
+            recipients = acceptance.queued + tuple(map(_queuedInstead, refused))
+            if recipients:
+                queues = True
+                enqueue_txn(
+                    txn,
+                    acceptance.queueId,
+                    octetsId,
+                    numbers.number(acceptance.queuePrefix),
+                    item.incoming.sizeOctets + len(acceptance.queuePrefix),
+                    acceptance.received,
+                    acceptance.envelope,
+                    recipients,
+                    acceptance.received + acceptance.heldSeconds,
+                    acceptance.isHeld,
+                )
+            prefixes.extend(numbers.rows(octetsId))
+            overQuota = tuple(append.recipient for append in refused)
+            results.append(Accepted(acceptance.queueId, tuple(appended), overQuota, len(recipients)))
+        txn.insertRows("INSERT INTO prefix (octets_id, number, data)", prefixes)
+        _putRenderings_txn(txn, [(octetsIds[id(each)], each.rendering) for each in kept])
+        changed = placing.flush_txn(txn)
+        if queues:
+            txn.afterCommit(self._queueChanged)
+        recordTrace_txn(txn, [event for item in items for event in item.acceptance.trace])
+        if changed:
+            txn.afterCommit(partial(self._changed, changed))
+        return results
+
+    def appendAll_txn(self, txn: Transaction, items: Sequence[MailboxArrival]) -> list[Appended | Exception | None]:
+        """
+        Commit APPENDs.
+        """
+        placing = Placing(self._now())
+        placing.load_txn(txn, {item.mailboxId for item in items})
+        results: list[Appended | Exception | None] = []
+        good: list[tuple[MailboxArrival, int]] = []
+        for item in items:
+            refusal: Exception | None = None
+            bits = 0
+            if item.mailboxId not in placing:
+                refusal = NoSuchMailbox("deleted meanwhile")
+            else:
+                try:
+                    bits = flagBits_txn(txn, item.mailboxId, item.flags)
+                except LimitExceeded as error:
+                    refusal = error
+                else:
+                    if not placing.takeRoom(item.mailboxId, item.incoming.sizeOctets, None):
+                        refusal = OverQuota("the account has no room for the message")
+            if refusal is None:
+                good.append((item, bits))
+            results.append(refusal)
+        octetsIds = self._octets.putAll_txn(txn, [item.incoming for item, _bits in good])
+        places = zip(good, octetsIds, strict=True)
+        for index, result in enumerate(results):
+            if result is None:
+                (item, bits), octetsId = next(places)
+                size = item.incoming.sizeOctets
+                results[index] = placing.place(
+                    item.accountId, item.mailboxId, octetsId, 0, size, bits, item.internalDate
+                )
+        _putRenderings_txn(
+            txn, [(octetsId, item.rendering) for (item, _), octetsId in zip(good, octetsIds, strict=True)]
+        )
+        changed = placing.flush_txn(txn)
+        if changed:
+            txn.afterCommit(partial(self._changed, changed))
+        return results
+
+    def _targets_txn(self, txn: Transaction, placing: Placing, items: Sequence[Arrival]) -> list[list[int]]:
+        """
+        The mailbox of every append, and their rows in C{placing}.
+        """
+        inboxes = self._inboxes
+        targets = [
+            [
+                (append.mailbox == INBOX and inboxes.get(append.accountId)) or self._lookUp_txn(txn, append)
+                for append in item.acceptance.appends
+            ]
+            for item in items
+        ]
+        placing.load_txn(txn, {mailboxId for mailboxIds in targets for mailboxId in mailboxIds})
+        for item, mailboxIds in zip(items, targets, strict=True):
+            for index, append in enumerate(item.acceptance.appends):
+                if mailboxIds[index] not in placing:
+                    # The account was removed, and may have been made again, since we looked.
+                    mailboxIds[index] = self._lookUp_txn(txn, append)
+                    placing.load_txn(txn, [mailboxIds[index]])
+        return targets
+
+    def _lookUp_txn(self, txn: Transaction, append: Append) -> int:
+        account = findAccount_txn(txn, append.accountId)
+        if account is None:
+            account = makeAccount_txn(txn, append.accountId, str(append.address), self._now())
+        name = normalizeMailboxName(append.mailbox)
+        if name != INBOX:
+            mailboxId = findMailbox_txn(txn, account, name)
+            if mailboxId is not None:
+                return mailboxId
+        inbox = findMailbox_txn(txn, account, INBOX)
+        assert inbox is not None, "an account has its INBOX as long as it lives"
+        if len(self._inboxes) >= MAX_ACCOUNTS_REMEMBERED:
+            self._inboxes.clear()
+        self._inboxes[append.accountId] = inbox
+        return inbox
+
+    @staticmethod
+    def _deliveredBits_txn(txn: Transaction, mailboxId: int, flags: Sequence[str]) -> int:
+        """
+        A delivery does not fail for want of a keyword.
+        """
+        bits = 0
+        for flag in flags:
+            try:
+                bits |= flagBits_txn(txn, mailboxId, (flag,))
+            except LimitExceeded:
+                continue
+        return bits
+
+
+def _queuedInstead(append: Append) -> QueueRecipient:
+    return QueueRecipient(append.recipient, local=True, original=append.original, notify=append.notify)
+
+
+def _putRenderings_txn(txn: Transaction, renderings: Iterable[tuple[int, Rendering | None]]) -> None:
+    txn.insertRows(
+        "INSERT INTO rendering (octets_id, envelope, body, bodystructure, structure)",
+        [
+            (octetsId, each.envelope, each.body, each.bodystructure, each.encode())
+            for octetsId, each in renderings
+            if each is not None
+        ],
+    )

@@ -1,0 +1,72 @@
+# -*- test-case-name: tests.unit.store.test_expunging -*-
+"""
+Messages leave a mailbox.  Their octets stay until the collection finds that nobody names them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from osxmail.errors import NoSuchMailbox
+from osxmail.store.connection import Transaction
+from osxmail.store.numbers import UidCondition, ascending
+
+
+def expunge_txn(txn: Transaction, mailboxId: int, uids: Sequence[int] | None) -> tuple[int, ...]:
+    """
+    Remove messages that have C{\\Deleted} (RFC 3501 6.4.3, RFC 4315 2.1).
+
+    @param uids: of these only; C{None} is all.
+    """
+    row = txn.execute("SELECT deleted FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
+    if row is None:
+        raise NoSuchMailbox("deleted meanwhile")
+    if not row[0]:
+        return ()
+    return tuple(remove_txn(txn, mailboxId, uids, " AND flags & 8"))
+
+
+def remove_txn(
+    txn: Transaction, mailboxId: int, uids: Sequence[int] | None, extra: str = "", keepsQuota: bool = False
+) -> array[int]:
+    """
+    Remove messages, and write that to the log of changes: all of them share one MODSEQ.
+
+    @param uids: ascending; C{None} is all.
+    @param extra: one more condition.
+    @param keepsQuota: the account still has what leaves this mailbox.
+    @return: the UIDs that are gone, ascending.
+    """
+    mailbox = txn.execute("SELECT highestmodseq, account_id FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
+    if mailbox is None:
+        raise NoSuchMailbox("deleted meanwhile")
+    if uids is not None and not uids:
+        return array("I")
+    modseq = mailbox[0] + 1
+    condition = UidCondition(uids)
+    args = {"mailbox": mailboxId, "modseq": modseq, **condition.args}
+    where = f"mailbox_id = :mailbox{condition.sql}{extra}"
+    count, first, last, octets, seen, deleted, text = txn.execute(
+        f"""SELECT count(*), min(uid), max(uid), total(size), total(flags & 1), total(flags >> 3 & 1), group_concat(uid)
+            FROM (SELECT uid, size, flags FROM message WHERE {where} ORDER BY uid)""",
+        args,
+    ).fetchone()
+    if not count:
+        return array("I")
+    txn.execute(
+        f"INSERT INTO expunged (mailbox_id, modseq, uid) SELECT mailbox_id, :modseq, uid FROM message WHERE {where}",
+        args,
+    )
+    txn.execute(f"DELETE FROM message WHERE {where}", args)
+    txn.execute(
+        """UPDATE mailbox SET highestmodseq = ?, messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,
+                octets = octets - ? WHERE id = ?""",
+        (modseq, count, count - int(seen), int(deleted), int(octets), mailboxId),
+    )
+    if not keepsQuota:
+        txn.execute(
+            "UPDATE quota SET octets = octets - ?, messages = messages - ? WHERE account_id = ?",
+            (int(octets), count, mailbox[1]),
+        )
+    return ascending(first, last, count, text)

@@ -1,0 +1,166 @@
+# -*- test-case-name: tests.unit.store.test_accepting -*-
+"""
+Places for new messages: UIDs, MODSEQs and quota for all the messages of a batch, with few statements.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable
+
+import apsw
+from attrs import define
+
+from osxmail.mail.acceptance import Appended
+from osxmail.mail.flags import DELETED, SEEN
+from osxmail.store.connection import Transaction
+from osxmail.store.flagging import jsonNumbers
+
+
+@define(eq=False, slots=True)
+class _Quota:
+    octets: int
+    messages: int
+    limitOctets: int
+    newOctets: int = 0
+    newMessages: int = 0
+
+
+@define(eq=False, slots=True)
+class _Place:
+    uidnext: int
+    modseq: int
+    uidvalidity: int
+    account: int
+    quota: _Quota
+    messages: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    octets: int = 0
+
+
+class Placing:
+    """
+    What a batch appends: read the mailboxes' rows once (L{load_txn}), give places in memory (L{place}), write
+    everything at the end (L{flush_txn}).  Lives no longer than the call that made it.
+    """
+
+    def __init__(self, now: float) -> None:
+        """
+        @param now: seconds since the epoch: the saved date.
+        """
+        self._saved = int(now)
+        self._places: dict[int, _Place] = {}
+        self._quotas: dict[int, _Quota] = {}
+        self._rows: list[tuple[int, ...]] = []
+
+    def load_txn(self, txn: Transaction, mailboxIds: Iterable[int]) -> None:
+        """
+        Read what is not known yet; a mailbox that does not exist is passed over.
+        """
+        wanted = array("q", [each for each in mailboxIds if each not in self._places])
+        if not wanted:
+            return
+        row = txn.execute(
+            """SELECT json_group_array(json_array(m.id, m.uidnext, m.highestmodseq, m.uidvalidity, m.account_id,
+                    q.octets, q.messages, q.limit_octets))
+                FROM mailbox m JOIN quota q ON q.account_id = m.account_id
+                WHERE m.id IN (SELECT value FROM carray(?))""",
+            (apsw.carray(wanted),),
+        ).fetchone()
+        for mailboxId, uidnext, modseq, uidvalidity, account, octets, messages, limit in jsonNumbers(row[0]):
+            quota = self._quotas.get(account)
+            if quota is None:
+                quota = self._quotas[account] = _Quota(octets, messages, limit)
+            self._places[mailboxId] = _Place(uidnext, modseq, uidvalidity, account, quota)
+
+    def __contains__(self, mailboxId: int) -> bool:
+        """
+        Does it exist?
+        """
+        return mailboxId in self._places
+
+    def takeRoom(self, mailboxId: int, sizeOctets: int, limitOctets: int | None) -> bool:
+        """
+        Does the quota allow one more message?  If so it is counted, and L{place} must follow.
+
+        @param limitOctets: the limit that counts, 0 for none; C{None} is the account's own.
+        """
+        quota = self._places[mailboxId].quota
+        if limitOctets is None:
+            limitOctets = quota.limitOctets
+        if limitOctets and quota.octets + quota.newOctets + sizeOctets > limitOctets:
+            return False
+        quota.newOctets += sizeOctets
+        quota.newMessages += 1
+        return True
+
+    def place(
+        self,
+        accountId: str,
+        mailboxId: int,
+        octetsId: int,
+        prefix: int,
+        sizeOctets: int,
+        bits: int,
+        internalDate: float,
+    ) -> Appended:
+        """
+        Give the message its UID and MODSEQ.
+        """
+        place = self._places[mailboxId]
+        uid = place.uidnext
+        place.uidnext = uid + 1
+        place.modseq += 1
+        place.messages += 1
+        place.octets += sizeOctets
+        if not bits & SEEN:
+            place.unseen += 1
+        if bits & DELETED:
+            place.deleted += 1
+        self._rows.append(
+            (mailboxId, uid, octetsId, prefix, place.modseq, bits, int(internalDate), sizeOctets, self._saved)
+        )
+        return Appended(accountId, mailboxId, place.uidvalidity, uid)
+
+    def flush_txn(self, txn: Transaction) -> list[int]:
+        """
+        Write everything.
+
+        @return: the mailboxes that changed.
+        """
+        changed = [mailboxId for mailboxId, place in self._places.items() if place.messages]
+        if not changed:
+            return changed
+        # In the order of the table: its pages are touched once.
+        self._rows.sort()
+        txn.insertRows(
+            """INSERT INTO message
+                (mailbox_id, uid, octets_id, prefix, modseq, flags, internal_date, size, saved_date)""",
+            self._rows,
+        )
+        mailboxes = []
+        for mailboxId in changed:
+            place = self._places[mailboxId]
+            mailboxes.append(
+                (mailboxId, place.uidnext, place.modseq, place.messages, place.unseen, place.deleted, place.octets)
+            )
+        txn.execute(
+            """UPDATE mailbox SET uidnext = new.value ->> 1, highestmodseq = new.value ->> 2,
+                    messages = messages + (new.value ->> 3), unseen = unseen + (new.value ->> 4),
+                    deleted = deleted + (new.value ->> 5), octets = mailbox.octets + (new.value ->> 6)
+                FROM json_each(?) AS new WHERE mailbox.id = new.value ->> 0""",
+            (json.dumps(mailboxes),),
+        )
+        quotas = [
+            (account, quota.newOctets, quota.newMessages)
+            for account, quota in self._quotas.items()
+            if quota.newMessages
+        ]
+        txn.execute(
+            """UPDATE quota SET octets = quota.octets + (new.value ->> 1), messages = messages + (new.value ->> 2)
+                FROM json_each(?) AS new WHERE quota.account_id = new.value ->> 0""",
+            (json.dumps(quotas),),
+        )
+        return changed

@@ -19,9 +19,6 @@ MAX_HEADER_OCTETS = 262_144  # of a header that are looked at for their meaning
 MAX_FIELDS = 2_000  # in one header that are looked at for their meaning
 MAX_ADDRESSES = 5_000  # in one field
 
-#: RFC 5321 6.3: more Received fields than this are a loop.
-MAX_RECEIVED = 100
-
 _MESSAGE_ID = re.compile(rb"<([^<>\s]{1,990})>")
 _FIELD_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
 
@@ -122,24 +119,6 @@ def messageIds(value: bytes, limit: int = 100) -> tuple[str, ...]:
     return tuple(each.decode("ascii", "replace") for each in _MESSAGE_ID.findall(value)[-limit:])
 
 
-def countReceived(header: bytes) -> int:
-    """
-    How many Received fields there are (RFC 5321 6.3).
-    """
-    return sum(1 for name, _ in fields(header) if name == b"received")
-
-
-def wasDeliveredTo(header: bytes, address: Address) -> bool:
-    """
-    Does a Delivered-To field say that this message has been delivered to this address before?
-    """
-    wanted = address.key
-    return any(
-        name == b"delivered-to" and decodeWords(value).strip("<> \t").lower() == wanted.lower()
-        for name, value in fields(header)
-    )
-
-
 def headerEnd(octets: bytes) -> int:
     """
     Where the body begins: after the blank line that ends the header; the length of C{octets} when there is none.
@@ -153,6 +132,13 @@ def headerEnd(octets: bytes) -> int:
     if bare >= 0 and (crlf < 0 or bare < crlf):
         return bare + 2
     return crlf + 3 if crlf >= 0 else len(octets)
+
+
+def headerOf(octets: bytes) -> bytes:
+    """
+    The header section at the beginning of a message, blank line included; all of it when there is no blank line.
+    """
+    return octets[: headerEnd(octets)]
 
 
 def looksLikeHeader(octets: bytes) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -32,7 +32,7 @@ FULL_NOW = Reply(452, "4.2.2", ("The mailbox is full",))
 FULL = Reply(552, "5.2.2", ("The mailbox is full",))
 FULL_DISK = Reply(452, "4.3.1", ("The disk of the store is full",))
 AWAY = Reply(451, "4.3.0", ("Something this depends on cannot be asked now",))
-LEASE_LOST = Reply(451, "4.3.0", ("The lease ran out; somebody else is trying",))
+LEASE_LOST = Reply(451, "4.3.0", ("The lease ended; somebody else may be trying",))
 
 
 @frozen
@@ -109,7 +109,7 @@ class LocalDelivery:
             await _copy(message, incoming)
             return await self._commit(lease, ways, message, incoming)
         except InUse:
-            return _all(lease, LEASE_LOST, Step("queue.lease", "the lease ran out during the delivery"), True)
+            return _all(lease, LEASE_LOST, Step("queue.lease", "the lease ended during the delivery"))
         except StoreFull as error:
             step = Step("store.full", "the disk of the store is full", (("detail", str(error)),))
             return _all(lease, FULL_DISK, step)
@@ -142,10 +142,10 @@ class LocalDelivery:
         own = tuple(target for target in route.mailboxes if target.deliveredTo == recipient.address)
         mailboxes, remotes = (own, ()) if own else (route.mailboxes, route.remotes)
         for target in mailboxes:
-            if not await room.has(target.accountId, lease.sizeOctets, self._quota(target)):
+            octets = lease.sizeOctets + len(_copyPrefix(lease, target))
+            if not await room.has(target.accountId, octets, self._quota(target)):
                 return _Way(recipient, status=self._noRoom(recipient, target, route))
-        for target in mailboxes:
-            room.take(target.accountId, lease.sizeOctets)
+            room.take(target.accountId, octets)
         return _Way(recipient, mailboxes, remotes)
 
     def _quota(self, target: MailboxTarget) -> int:
@@ -166,17 +166,14 @@ class LocalDelivery:
     async def _commit(
         self, lease: QueueLease, ways: Sequence[_Way], message: IMessage, incoming: IIncoming
     ) -> tuple[DeliveryStatus, ...]:
-        now = self._now()
         appends: dict[tuple[str, str], Append] = {}
         queued: dict[tuple[Address, str], QueueRecipient] = {}
         outcomes, statuses, mailboxes = [], [], []
         for way in ways:
             address = way.recipient.address
             if way.status is not None:
-                outcomes.append(QueueOutcome(address, False, nextTry=now, reply=way.status.reply))
-                statuses.append(
-                    DeliveryStatus(address, way.status.action, way.status.reply, "", "", way.status.steps, True)
-                )
+                # No outcome: it stays as it was, and is due.
+                statuses.append(evolve(way.status, isReported=True))
                 continue
             for target in way.mailboxes:
                 appends.setdefault(
@@ -185,7 +182,7 @@ class LocalDelivery:
                         target.accountId,
                         target.address,
                         target.mailbox,
-                        returnPath(lease.envelope.sender) + deliveredToField(target.deliveredTo) + message.prefix,
+                        _copyPrefix(lease, target) + message.prefix,
                         target.deliveredTo,
                         quotaOctets=self._quota(target),
                         original=way.recipient.original,
@@ -209,7 +206,7 @@ class LocalDelivery:
             "newQueueId": newId,
             "attempts": lease.attempts + 1,
         }
-        trace = TraceEvent(now, "message.delivered", lease.queueId, "", delivered, fields)
+        trace = TraceEvent(self._now(), "message.delivered", lease.queueId, "", delivered, fields)
         acceptance = Acceptance(
             newId,
             lease.envelope,
@@ -235,6 +232,10 @@ class LocalDelivery:
         return tuple(statuses)
 
 
+def _copyPrefix(lease: QueueLease, target: MailboxTarget) -> bytes:
+    return returnPath(lease.envelope.sender) + deliveredToField(target.deliveredTo)
+
+
 async def _copy(message: IMessage, incoming: IIncoming) -> None:
     """
     Write the message's octets, without the prefix, into C{incoming}.
@@ -250,8 +251,7 @@ async def _copy(message: IMessage, incoming: IIncoming) -> None:
             await waiting
 
 
-def _all(lease: QueueLease, reply: Reply, step: Step, isReported: bool = False) -> tuple[DeliveryStatus, ...]:
+def _all(lease: QueueLease, reply: Reply, step: Step) -> tuple[DeliveryStatus, ...]:
     return tuple(
-        DeliveryStatus(recipient.address, Action.DEFER, reply, steps=(step,), isReported=isReported)
-        for recipient in lease.recipients
+        DeliveryStatus(recipient.address, Action.DEFER, reply, steps=(step,)) for recipient in lease.recipients
     )

@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from osxmail.delivery.reception import COPIES_IN_A_SLICE, FULL_LIFE_SECONDS, MAX_FULL, Reception
+from osxmail.delivery.router import Router
+from osxmail.delivery.traceheaders import MAX_RECEIVED
+from osxmail.errors import DirectoryAway, Overloaded, StoreAway, StoreFull, TooLarge
+from osxmail.interfaces import IReception
+from osxmail.mail.acceptance import Acceptance, Accepted, Appended, Quota
+from osxmail.mail.address import Address
+from osxmail.mail.decision import Action, Decision
+from osxmail.mail.envelope import OURSELVES, Client, Envelope, Recipient
+from osxmail.mail.record import AccountState
+from tests.fakes.directory import FakeDirectory, record
+from tests.fakes.domains import FakeDomains
+from tests.fakes.settings import FakeSettings
+
+ANN = Address.parse("ann@example.test")
+FAR = Address.parse("x@far.test")
+STRANGER = Client("192.0.2.1", helo="client.test", protocol="ESMTP", sessionId="s1")
+PERSON = evolve(STRANGER, service="submission", protocol="ESMTPSA", login=ANN, accountId="id-ann")
+PLAIN = b"Date: x\r\nMessage-ID: <1@far.test>\r\nSubject: x\r\n\r\n"
+
+
+class Arriving:
+    """
+    A message that is all there.
+    """
+
+    def __init__(self, header: bytes, sizeOctets: int = 4096) -> None:
+        self.head = header
+        self.sizeOctets = sizeOctets
+        self.isAborted = False
+
+    def header(self) -> bytes:
+        return self.head
+
+    def abort(self) -> None:
+        self.isAborted = True
+
+
+class Ledger:
+    """
+    What reception hands to a store, and what a store may say to it; the real store has its own tests below.
+    """
+
+    def __init__(self) -> None:
+        self.acceptances: list[Acceptance] = []
+        self.failure: Exception | None = None
+        self.full: set[str] = set()
+        self.usedOctets = 0
+        self.asked = 0
+
+    def newQueueId(self) -> str:
+        return f"Q{len(self.acceptances) + 1}"
+
+    def incoming(self, limitOctets: int) -> int:
+        return limitOctets
+
+    def accept(self, acceptance: Acceptance, incoming: Arriving) -> Deferred[Accepted]:
+        if self.failure is not None:
+            return fail(self.failure)
+        self.acceptances.append(acceptance)
+        refused = tuple(a.recipient for a in acceptance.appends if a.accountId in self.full)
+        kept = tuple(Appended(a.accountId, 1, 1, 1) for a in acceptance.appends if a.accountId not in self.full)
+        return succeed(Accepted(acceptance.queueId, kept, refused, len(acceptance.queued) + len(refused)))
+
+    def existingAccount(self, accountId: str) -> Deferred[Ledger]:
+        self.asked += 1
+        return succeed(self)
+
+    def quota(self) -> Deferred[Quota]:
+        return succeed(Quota(self.usedOctets, 1, 0))
+
+
+class ReceptionTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.store = Ledger()
+        self.domains = FakeDomains("example.test")
+        self.directory = FakeDirectory()
+        self.settings = FakeSettings()
+        self.time = 1772445600.0
+        self.router = Router("mail.test", self.domains, self.directory, self.settings, self.store, clock=self.clock)
+        self.reception = Reception(
+            "mail.test", self.store, self.router, self.directory, self.settings, lambda: self.time, self.clock
+        )
+        self.directory.add(record("ann@example.test"))
+        self.directory.add(record("bob@example.test", quotaOctets=1000))
+
+    def rcpt(self, address: str | Recipient, client: Client = STRANGER) -> Decision:
+        recipient = address if isinstance(address, Recipient) else Recipient(Address.parse(address))
+        return self.successResultOf(self.reception.checkRecipient(client, FAR, recipient))[0]
+
+    def accept(
+        self,
+        *to: str | Recipient,
+        client: Client = STRANGER,
+        sender: Address | None = FAR,
+        header: bytes = PLAIN,
+        sizeOctets: int = 4096,
+    ) -> Decision:
+        recipients = tuple(one if isinstance(one, Recipient) else Recipient(Address.parse(one)) for one in to)
+        routes = [self.successResultOf(self.router.route(one.address)) for one in recipients]
+        self.arriving = Arriving(header, sizeOctets)
+        return self.successResultOf(self.reception.accept(client, Envelope(sender, recipients), routes, self.arriving))
+
+    @property
+    def last(self) -> Acceptance:
+        return self.store.acceptances[-1]
+
+    def assertDecision(self, decision: Decision, action: Action, code: int, enhanced: str) -> None:
+        self.assertEqual(
+            (decision.action, decision.reply.code, decision.reply.enhanced), (action, code, enhanced), decision
+        )
+        self.assertEqual(decision.steps[-1], decision.step)
+
+
+class AcceptTests(ReceptionTestCase):
+    def test_interface(self) -> None:
+        verifyObject(IReception, self.reception)
+
+    def test_local(self) -> None:
+        decision = self.accept("ann@example.test")
+        self.assertDecision(decision, Action.ACCEPT, 250, "2.0.0")
+        self.assertEqual(str(decision.reply), "250 2.0.0 queued as Q1")
+        (append,) = self.last.appends
+        self.assertEqual((append.accountId, append.mailbox, append.recipient), ("id-ann", "INBOX", ANN))
+        self.assertEqual(
+            append.prefix,
+            b"Return-Path: <x@far.test>\r\nDelivered-To: ann@example.test\r\n"
+            b"Received: from client.test ([192.0.2.1])\r\n\tby mail.test with ESMTP\r\n\tid Q1\r\n"
+            b"\tfor <ann@example.test>;\r\n\tMon, 02 Mar 2026 10:00:00 +0000\r\n",
+        )
+        self.assertEqual((self.last.queued, self.last.received), ((), self.time))
+        self.assertFalse(self.arriving.isAborted)
+
+    def test_nullSender(self) -> None:
+        self.accept("ann@example.test", sender=None)
+        self.assertTrue(self.last.appends[0].prefix.startswith(b"Return-Path: <>\r\n"))
+
+    def test_forOnlyWithOneRecipient(self) -> None:
+        self.accept("ann@example.test", "bob@example.test")
+        self.assertEqual(len(self.last.appends), 2)
+        for append in self.last.appends:
+            self.assertNotIn(b"for <", append.prefix)
+        self.assertNotIn(b"ann@", self.last.appends[1].prefix)
+        self.assertNotIn(b"@example.test", self.last.queuePrefix)
+
+    def test_quota(self) -> None:
+        self.settings.change("account.quota", "7K")
+        self.accept("ann@example.test", "bob@example.test")
+        self.assertEqual([append.quotaOctets for append in self.last.appends], [7 * 1024, 1000])
+
+    def test_eachMailboxOnce(self) -> None:
+        self.domains.lead("sales@example.test", "ann@example.test", "bob@example.test")
+        self.accept("ann@example.test", "sales@example.test", "ANN@example.test")
+        self.assertEqual([append.accountId for append in self.last.appends], ["id-ann", "id-bob"])
+
+    def test_queueRowOfAFullMailboxLeadsToItAlone(self) -> None:
+        """
+        Were the alias queued, trying it again would reach its other members twice.
+        """
+        self.domains.lead("sales@example.test", "ann@example.test", "bob@example.test")
+        self.accept(Recipient(Address.parse("sales@example.test"), "", frozenset({"NEVER"})))
+        self.assertEqual([str(a.recipient) for a in self.last.appends], ["ann@example.test", "bob@example.test"])
+        self.assertEqual({a.original for a in self.last.appends}, {"rfc822;sales@example.test"})
+        self.assertEqual({a.notify for a in self.last.appends}, {frozenset({"NEVER"})})
+
+    def test_remote(self) -> None:
+        asked = Recipient(FAR, "rfc822;y@far.test", frozenset({"FAILURE"}))
+        self.directory.add(record("kept@example.test", mailHost="mail2.test"))
+        self.accept(asked, "X@far.test", "kept@example.test", client=PERSON, sender=ANN)
+        self.assertEqual(self.last.appends, ())
+        first, second = self.last.queued
+        self.assertEqual((first.address, first.original, first.notify), (FAR, asked.original, asked.notify))
+        self.assertEqual(
+            (str(second.address), second.nextHop, second.local), ("kept@example.test", "mail2.test", False)
+        )
+        self.assertTrue(self.last.queuePrefix.startswith(b"Received: from client.test"))
+
+    def test_originalOfAForward(self) -> None:
+        self.domains.lead("sales@example.test", "x@far.test")
+        self.accept("sales@example.test")
+        self.assertEqual(self.last.queued[0].original, "rfc822;sales@example.test")
+
+    def test_trace(self) -> None:
+        self.accept("ann@example.test", header=b"Message-ID: <abc@far.test>\r\n\r\n")
+        (event,) = self.last.trace
+        self.assertEqual((event.event, event.queueId, event.messageId), ("message.accepted", "Q1", "abc@far.test"))
+        self.assertEqual(event.addresses, ("x@far.test", "ann@example.test"))
+        self.assertIn("route.mailbox: ann@example.test is ann", event.fields["steps"])
+
+    def test_manyRecipientsLetOthersWork(self) -> None:
+        self.domains.lead("all@example.test", *[f"n{n}@far.test" for n in range(COPIES_IN_A_SLICE)])
+        deferred = self.router.route(Address.parse("all@example.test"))
+        while not deferred.called:
+            self.clock.advance(0)
+        envelope = Envelope(FAR, (Recipient(Address.parse("all@example.test")),))
+        accepted = self.reception.accept(STRANGER, envelope, [self.successResultOf(deferred)], Arriving(PLAIN))
+        self.assertNoResult(accepted)
+        self.clock.advance(0)
+        self.assertTrue(self.successResultOf(accepted).accepted)
+        self.assertEqual(len(self.last.queued), COPIES_IN_A_SLICE)
+
+    def test_tooManyCopies(self) -> None:
+        self.patch(__import__("osxmail.delivery.reception").delivery.reception, "MAX_COPIES", 1)
+        self.assertTrue(self.accept("ann@example.test").accepted)
+        self.assertDecision(self.accept("ann@example.test", "bob@example.test"), Action.DEFER, 452, "4.5.3")
+        self.assertTrue(self.arriving.isAborted)
+
+    def test_limit(self) -> None:
+        self.settings.change("smtp.message_size_limit", "70000")
+        self.assertEqual(self.reception.incoming(STRANGER), 70000)
+
+
+class SubmissionTests(ReceptionTestCase):
+    def test_missingFields(self) -> None:
+        self.accept("x@far.test", client=PERSON, sender=ANN, header=b"Subject: x\r\n\r\n")
+        self.assertIn(
+            b"\r\nDate: Mon, 02 Mar 2026 10:00:00 +0000\r\nMessage-ID: <Q1@mail.test>\r\n", self.last.queuePrefix
+        )
+        self.assertEqual(self.last.trace[0].messageId, "Q1@mail.test")
+
+    def test_nothingMissing(self) -> None:
+        self.accept("x@far.test", client=PERSON, sender=ANN)
+        self.assertNotIn(b"Date:", self.last.queuePrefix)
+
+    def test_strangersAreLeftAlone(self) -> None:
+        self.accept("ann@example.test", header=b"Subject: x\r\n\r\n")
+        self.assertNotIn(b"Message-ID", self.last.appends[0].prefix)
+
+    def test_senderChecks(self) -> None:
+        check = self.reception.checkSender
+        self.assertTrue(self.successResultOf(check(PERSON, ANN, 0)).accepted)
+        self.assertDecision(self.successResultOf(check(PERSON, FAR, 0)), Action.REFUSE, 553, "5.7.1")
+        self.assertDecision(self.successResultOf(check(STRANGER, FAR, 1 << 40)), Action.REFUSE, 552, "5.3.4")
+        asked = len(self.directory.asked)
+        self.assertTrue(self.successResultOf(check(STRANGER, FAR, 0)).accepted)
+        self.assertEqual(len(self.directory.asked), asked)
+
+
+class LoopTests(ReceptionTestCase):
+    def test_received(self) -> None:
+        field = b"Received: from a\r\n\tby b\r\n"
+        self.assertTrue(self.accept("ann@example.test", header=field * MAX_RECEIVED + PLAIN).accepted)
+        decision = self.accept("ann@example.test", header=field * (MAX_RECEIVED + 1) + PLAIN)
+        self.assertDecision(decision, Action.REFUSE, 554, "5.4.6")
+        self.assertEqual(len(self.store.acceptances), 1)
+        self.assertTrue(self.arriving.isAborted)
+
+    def test_deliveredTo(self) -> None:
+        header = b"Delivered-To: Ann@Example.Test\r\n" + PLAIN
+        self.assertDecision(self.accept("ann@example.test", header=header), Action.REFUSE, 554, "5.4.6")
+        decision = self.accept("ann@example.test", "bob@example.test", header=header)
+        self.assertTrue(decision.accepted)
+        self.assertEqual([append.accountId for append in self.last.appends], ["id-bob"])
+        self.assertEqual([step.rule for step in decision.steps], ["loop.delivered", "store.accept"])
+
+    def test_whoLogsInIsNoLoop(self) -> None:
+        header = b"Delivered-To: ann@example.test\r\n" + PLAIN
+        self.assertTrue(self.accept("ann@example.test", client=PERSON, sender=ANN, header=header).accepted)
+
+    def test_forwarder(self) -> None:
+        """
+        What comes back from where it was forwarded to is not forwarded again.
+        """
+        self.directory.add(record("fred@example.test", state=AccountState.FORWARD, forwardTo=(FAR,)))
+        self.assertTrue(self.accept("fred@example.test").accepted)
+        sent = self.last.queuePrefix
+        self.assertTrue(sent.startswith(b"Delivered-To: fred@example.test\r\nReceived:"), sent)
+        self.assertDecision(self.accept("fred@example.test", header=sent + PLAIN), Action.REFUSE, 554, "5.4.6")
+
+    def test_forwardersAreNotToldOfEachOther(self) -> None:
+        self.directory.add(record("fred@example.test", state=AccountState.FORWARD, forwardTo=(FAR,)))
+        self.directory.add(
+            record("gina@example.test", state=AccountState.FORWARD, forwardTo=(Address.parse("g@far.test"),))
+        )
+        self.accept("fred@example.test", "gina@example.test")
+        self.assertNotIn(b"Delivered-To", self.last.queuePrefix)
+        self.accept("fred@example.test", "y@far.test", client=PERSON, sender=ANN)
+        self.assertNotIn(b"Delivered-To", self.last.queuePrefix)
+
+
+class FailureTests(ReceptionTestCase):
+    def test_store(self) -> None:
+        for failure, action, code, enhanced in (
+            (StoreFull("disk"), Action.DEFER, 452, "4.3.1"),
+            (StoreAway("stopping"), Action.DEFER, 451, "4.3.0"),
+            (Overloaded("x"), Action.DEFER, 451, "4.3.0"),
+            (TooLarge("x"), Action.REFUSE, 552, "5.3.4"),
+        ):
+            self.store.failure = failure
+            self.assertDecision(self.accept("ann@example.test"), action, code, enhanced)
+            self.assertTrue(self.arriving.isAborted)
+
+    def test_fault(self) -> None:
+        self.store.failure = ZeroDivisionError("the secret text")
+        decision = self.accept("ann@example.test")
+        self.assertDecision(decision, Action.DEFER, 451, "4.3.0")
+        self.assertNotIn("secret", decision.reply.text)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertTrue(self.arriving.isAborted)
+
+    def test_routesThatDoNotFit(self) -> None:
+        envelope = Envelope(FAR, (Recipient(ANN),))
+        decision = self.successResultOf(self.reception.accept(STRANGER, envelope, [], Arriving(PLAIN)))
+        self.assertDecision(decision, Action.DEFER, 451, "4.3.0")
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        decision = self.accept("nobody@example.test")
+        self.assertDecision(decision, Action.DEFER, 451, "4.3.0")
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_directoryAway(self) -> None:
+        self.directory.isAway = True
+        self.assertDecision(self.rcpt("ann@example.test"), Action.DEFER, 451, "4.3.0")
+        decision = self.successResultOf(self.reception.checkSender(PERSON, ANN, 0))
+        self.assertDecision(decision, Action.DEFER, 451, "4.3.0")
+        self.assertIn(("error", "DirectoryAway"), decision.step.evidence)
+
+    def test_storeAwayIsNoRelayDenied(self) -> None:
+        self.domains.isAway = True
+        self.assertDecision(self.rcpt("ann@example.test"), Action.DEFER, 451, "4.3.0")
+
+    def test_faultsOfTheDirectory(self) -> None:
+        self.directory.recordWithAddress = lambda address: 1 / 0
+        decision = self.successResultOf(self.reception.checkSender(PERSON, ANN, 0))
+        self.assertDecision(decision, Action.DEFER, 451, "4.3.0")
+        self.assertDecision(self.rcpt("ann@example.test"), Action.DEFER, 451, "4.3.0")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+
+class RecipientTests(ReceptionTestCase):
+    def test_decisions(self) -> None:
+        self.assertDecision(self.rcpt("ann@example.test"), Action.ACCEPT, 250, "2.1.5")
+        self.assertDecision(self.rcpt("nobody@example.test"), Action.REFUSE, 550, "5.1.1")
+        self.assertDecision(self.rcpt("x@far.test"), Action.REFUSE, 550, "5.7.1")
+        self.assertDecision(self.rcpt("x@far.test", PERSON), Action.ACCEPT, 250, "2.1.5")
+        self.assertDecision(self.rcpt("x@far.test", OURSELVES), Action.ACCEPT, 250, "2.1.5")
+
+
+class FullMailboxTests(ReceptionTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.full = {"id-bob"}
+        self.store.usedOctets = 900
+
+    def test_queuedThenDeferred(self) -> None:
+        self.assertTrue(self.rcpt("bob@example.test").accepted)
+        self.assertEqual(self.store.asked, 0)
+        self.assertTrue(self.accept("bob@example.test", sizeOctets=200).accepted)
+        self.assertDecision(self.rcpt("bob@example.test"), Action.DEFER, 452, "4.2.2")
+        self.assertTrue(self.rcpt("ann@example.test").accepted)
+        self.assertTrue(self.rcpt("bob@example.test", PERSON).accepted)
+
+    def test_refused(self) -> None:
+        self.settings.change("mail.over_quota", "refuse")
+        self.accept("bob@example.test", sizeOctets=200)
+        self.assertDecision(self.rcpt("bob@example.test"), Action.REFUSE, 552, "5.2.2")
+
+    def test_roomAgain(self) -> None:
+        self.accept("bob@example.test", sizeOctets=200)
+        self.store.usedOctets = 800
+        self.assertTrue(self.rcpt("bob@example.test").accepted)
+        self.store.usedOctets = 900
+        self.assertTrue(self.rcpt("bob@example.test").accepted)
+
+    def test_forgottenInTime(self) -> None:
+        self.accept("bob@example.test", sizeOctets=200)
+        self.time += FULL_LIFE_SECONDS
+        self.assertTrue(self.rcpt("bob@example.test").accepted)
+
+    def test_memoryIsBounded(self) -> None:
+        for number in range(MAX_FULL + 1):
+            self.reception._full[f"other{number}"] = (0.0, 0)
+        self.accept("bob@example.test")
+        self.assertEqual(len(self.reception._full), MAX_FULL)
+        self.assertIn("id-bob", self.reception._full)
+
+    def test_storeAway(self) -> None:
+        self.accept("bob@example.test", sizeOctets=200)
+        self.store.existingAccount = lambda accountId: fail(DirectoryAway("x"))
+        self.assertDecision(self.rcpt("bob@example.test"), Action.DEFER, 451, "4.3.0")

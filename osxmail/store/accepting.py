@@ -25,7 +25,7 @@ from osxmail.store.flagging import flagBits_txn
 from osxmail.store.incoming import Incoming
 from osxmail.store.octets import Octets
 from osxmail.store.placing import Placing
-from osxmail.store.queuerows import enqueue_txn
+from osxmail.store.queuerows import QueueEntry, enqueue_txn
 from osxmail.store.trace import recordTrace_txn
 
 #: Up to this size a message is rendered on the reactor (some 20 µs); above, in a thread.
@@ -182,7 +182,7 @@ class Accepting:
             zip(map(id, kept), self._octets.putAll_txn(txn, [each.incoming for each in kept]), strict=True)
         )
         prefixes: list[tuple[int, int, bytes]] = []
-        queues = False
+        entries: list[QueueEntry] = []
         results = []
         for item, mailboxIds in zip(items, targets, strict=True):
             acceptance = item.acceptance
@@ -207,26 +207,16 @@ class Accepting:
                 )
             recipients = acceptance.queued + tuple(map(_queuedInstead, refused))
             if recipients:
-                queues = True
-                enqueue_txn(
-                    txn,
-                    acceptance.queueId,
-                    octetsId,
-                    numbers.number(acceptance.queuePrefix),
-                    item.incoming.sizeOctets + len(acceptance.queuePrefix),
-                    acceptance.received,
-                    acceptance.envelope,
-                    recipients,
-                    acceptance.received + acceptance.heldSeconds,
-                    acceptance.isHeld,
-                )
+                size = item.incoming.sizeOctets + len(acceptance.queuePrefix)
+                number = numbers.number(acceptance.queuePrefix)
+                entries.append(QueueEntry(acceptance, octetsId, number, size, recipients))
             prefixes.extend(numbers.rows(octetsId))
             overQuota = tuple(append.recipient for append in refused)
             results.append(Accepted(acceptance.queueId, tuple(appended), overQuota, len(recipients)))
         txn.insertRows("INSERT INTO prefix (octets_id, number, data)", prefixes)
         _putRenderings_txn(txn, [(octetsIds[id(each)], each.rendering) for each in kept])
         changed = placing.flush_txn(txn)
-        if queues:
+        if enqueue_txn(txn, entries):
             txn.afterCommit(self._queueChanged)
         recordTrace_txn(txn, [event for item in items for event in item.acceptance.trace])
         if changed:

@@ -5,14 +5,12 @@ A message's octets, stored once however many mailboxes hold them: in a row, or a
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
@@ -35,9 +33,6 @@ from osxmail.store.segments import (
     segmentName,
     syncFolder,
 )
-
-E = TypeVar("E")
-T = TypeVar("T")
 
 ROW_OCTETS = 16 * 1024  # what is larger goes to a segment
 MAX_READ_OCTETS = 256 * 1024  # in one call: see IMessage.read
@@ -239,82 +234,38 @@ class Octets:
 
     # ---------------------------------------------------------------------------------------------- writing
 
-    def keep(
-        self,
-        incoming: Incoming,
-        examine: Callable[[bytes | mmap.mmap], E],
-        function: Callable[[Transaction, E], T],
-    ) -> Deferred[T]:
+    def putAll_txn(self, txn: Transaction, incomings: Sequence[Incoming]) -> list[int]:
         """
-        The way of a message into the store: seal it, look at it, and run C{function} in the writer; it calls
-        L{put_txn} with it.
-
-        @param examine: sees the whole message: in the writer's thread where it is in memory, in another where it is
-            in a file.  It must not keep what it is given.
-        @param function: is given the transaction, and what C{examine} has returned.
-        @return: what C{function} has returned, after the commit.  When it fails, C{incoming} can be tried again, or
-            aborted.
-        @raise StoreFull: (in the Deferred) nothing was kept.
-        """
-        waiting = incoming.seal()
-        if waiting is None:
-            return self._database.write(
-                lambda txn: function(txn, examine(incoming.content())), incoming.sizeOctets
-            ).addErrback(_released, incoming)
-        return Deferred.fromCoroutine(self._keepLarge(waiting, incoming, examine, function))
-
-    async def _keepLarge(
-        self,
-        waiting: Deferred[None],
-        incoming: Incoming,
-        examine: Callable[[bytes | mmap.mmap], E],
-        function: Callable[[Transaction, E], T],
-    ) -> T:
-        await waiting
-        try:
-            seen = await incoming.examine(examine)
-            return await self._database.write(lambda txn: function(txn, seen))
-        except BaseException:
-            incoming.release()
-            raise
-
-    def put_txn(self, txn: Transaction, incoming: Incoming) -> int:
-        """
-        As L{putAll_txn}, one message.
-        """
-        return self.putAll_txn(txn, [incoming])[0]
-
-    def putAll_txn(self, txn: Transaction, incomings: Sequence[Incoming]) -> Sequence[int]:
-        """
-        Store the octets of sealed messages.
+        Store the octets of sealed messages.  After the commit they are taken; when there is none, their owner
+        calls C{release}.
 
         @return: their ids, never given before.
-        @raise StoreFull: nothing was kept.
+        @raise StoreFull: nothing was kept of any.
         """
         if not incomings:
-            return ()
-        octetsIds = nextNumbers_txn(txn, "octets", len(incomings))
-        inRows: list[tuple[int, int, bytes]] = []
-        inSegments: list[tuple[int, int, int, int]] = []
-        for octetsId, incoming in zip(octetsIds, incomings, strict=True):
-            size = incoming.sizeOctets
-            if incoming.isInMemory and size <= ROW_OCTETS:
-                inRows.append((octetsId, size, incoming.content()))
+            return []
+        ids = nextNumbers_txn(txn, "octets", len(incomings))
+        rows: list[tuple[int, int, bytes]] = []
+        records: list[tuple[int, int, int, int]] = []
+        for octetsId, incoming in zip(ids, incomings, strict=True):
+            if incoming.isInMemory and incoming.sizeOctets <= ROW_OCTETS:
+                rows.append((octetsId, incoming.sizeOctets, incoming.content()))
             else:
-                inSegments.append((octetsId, size, *self._record_txn(txn, octetsId, incoming)))
+                records.append((octetsId, incoming.sizeOctets, *self._putRecord_txn(txn, octetsId, incoming)))
+        txn.insertRows("INSERT INTO octets (id, size, data)", rows)
+        txn.insertRows("INSERT INTO octets (id, size, segment, place)", records)
+        for incoming in incomings:
             txn.afterCommit(incoming.taken)
-        txn.insertRows("INSERT INTO octets (id, size, data)", inRows)
-        txn.insertRows("INSERT INTO octets (id, size, segment, place)", inSegments)
-        return octetsIds
+        return list(ids)
 
-    def _record_txn(self, txn: Transaction, octetsId: int, incoming: Incoming) -> tuple[int, int]:
+    def _putRecord_txn(self, txn: Transaction, octetsId: int, incoming: Incoming) -> tuple[int, int]:
+        size, checksum = incoming.sizeOctets, incoming.checksum
         if incoming.isInMemory:
-            return self.segments.append_txn(txn, octetsId, incoming.content(), incoming.checksum)
+            return self.segments.append_txn(txn, octetsId, incoming.content(), checksum)
         file = incoming.spoolFile
-        size = incoming.sizeOctets
         if size < SYNCED_FROM_OCTETS:
-            return self.segments.copy_txn(txn, octetsId, file.fd, ADOPTED_OCTETS_START, size, file.checksum)
-        segment, place = self.segments.adopt_txn(txn, octetsId, file.path, size, file.checksum)
+            return self.segments.copy_txn(txn, octetsId, file.fd, ADOPTED_OCTETS_START, size, checksum)
+        segment, place = self.segments.adopt_txn(txn, octetsId, file.path, size, checksum)
         file.links.append(self.segments.path(segment))
         return segment, place
 
@@ -358,8 +309,3 @@ class Octets:
             return await self._pool.run(self.reader.read, moved, offset, length)
         except FileNotFoundError:
             raise StoreDamaged(f"segment {moved.segment} is missing") from None
-
-
-def _released(failure: T, incoming: Incoming) -> T:
-    incoming.release()
-    return failure

@@ -118,7 +118,7 @@ class _Stream(Int16StringReceiver):
     factory: _StreamFactory
 
     def connectionMade(self) -> None:
-        self.sendString(self.factory.question)  # type: ignore[no-untyped-call]
+        self.sendString(self.factory.question)
 
     def stringReceived(self, string: bytes) -> None:
         self.factory.finish(string)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from osxmail.mail.flags import SYSTEM_FLAGS, flagNames
+from osxmail.mail.flags import flagNames
 from osxmail.mail.mailboxname import DELIMITER, encodeModifiedUTF7
 
 #: Days and minutes whose rendering is kept; then the collection starts afresh.
@@ -25,8 +25,8 @@ _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
 MAX_QUOTED_OCTETS = 1000
 
-#: What a session without keywords of its own can set.
-PERMANENT_FLAGS = (*SYSTEM_FLAGS, "\\*")
+#: What a session adds to a message's flags where it is recent; a bit that no stored flag has.
+RECENT = 1 << 5
 
 
 def renderString(value: bytes) -> bytes:
@@ -62,22 +62,23 @@ def renderFlags(names: Iterable[str]) -> bytes:
 
 class FlagTexts(dict[int, bytes]):
     """
-    Bits of flags to C{(\\Seen $Junk)}; each combination is rendered once.
+    Bits of flags, and L{RECENT}, to C{(\\Seen $Junk)}; each combination is rendered once.
     """
 
-    def __init__(self, keywords: tuple[str, ...], prefix: bytes = b"", suffix: bytes = b"") -> None:
-        """
-        @param prefix: put before each.
-        @param suffix: put after each.
-        """
+    def __init__(self, keywords: tuple[str, ...]) -> None:
         super().__init__()
         self._keywords = keywords
-        self._prefix = prefix
-        self._suffix = suffix
+
+    @property
+    def keywordCount(self) -> int:
+        """
+        How many keywords it knows.
+        """
+        return len(self._keywords)
 
     def __missing__(self, bits: int) -> bytes:
-        text = self._prefix + renderFlags(flagNames(bits, self._keywords)) + self._suffix
-        self[bits] = text
+        names = flagNames(bits, self._keywords)
+        text = self[bits] = renderFlags((*names, "\\Recent") if bits & RECENT else names)
         return text
 
 

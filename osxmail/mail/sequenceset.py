@@ -63,6 +63,13 @@ class SequenceSet:
         return merged(ranges)
 
     @property
+    def isOpen(self) -> bool:
+        """
+        Every part of it has a C{*}: in an empty mailbox it names nothing, and is no error.
+        """
+        return all(STAR in part for part in self.parts)
+
+    @property
     def highestNumber(self) -> int:
         """
         The greatest number that is written in it; 0 when it is only C{*}.

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from osxmail.mail.flags import DELETED, SEEN
 from osxmail.mail.imapreader import Cursor, announcedLiteral
 from osxmail.mail.imapresponse import (
+    RECENT,
     FlagTexts,
     renderDate,
     renderListing,
@@ -49,10 +50,11 @@ class StringTests(SynchronousTestCase):
 
 class ItemTests(SynchronousTestCase):
     def test_flags(self) -> None:
-        texts = FlagTexts(("$Junk",), b"FLAGS ")
-        self.assertEqual(texts[SEEN | DELETED | 1 << 8], b"FLAGS (\\Seen \\Deleted $Junk)")
-        self.assertEqual(texts[0], b"FLAGS ()")
-        self.assertEqual(len(texts), 2)
+        texts = FlagTexts(("$Junk",))
+        self.assertEqual(texts[SEEN | DELETED | 1 << 8], b"(\\Seen \\Deleted $Junk)")
+        self.assertEqual(texts[0], b"()")
+        self.assertEqual(texts[RECENT], b"(\\Recent)")
+        self.assertEqual(len(texts), 3)
 
     def test_dates(self) -> None:
         self.assertEqual(renderDate(837596665), b'"17-Jul-1996 09:44:25 +0000"')

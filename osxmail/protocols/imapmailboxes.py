@@ -1,0 +1,269 @@
+# -*- test-case-name: tests.unit.protocols.test_imapmailboxes -*-
+"""
+IMAP commands about mailboxes as wholes (RFC 3501 6.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from osxmail.interfaces import IAccount, IMailbox
+from osxmail.mail.acceptance import MailboxStatus
+from osxmail.mail.flags import SEEN
+from osxmail.mail.imapcommand import Create, ListMailboxes, Named, Plain, Rename, Select, Status
+from osxmail.mail.imapresponse import renderListing, renderStatus
+from osxmail.mail.mailboxname import INBOX, Pattern, parents
+from osxmail.mail.searchkeys import UidSet
+from osxmail.mail.sequenceset import MAX_NUMBER
+from osxmail.protocols.imapchanges import othersTurn, renderKeywords
+from osxmail.protocols.imapentering import enableCondstore
+from osxmail.protocols.imapselected import SelectedView
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap import Imap
+
+#: Mailboxes that are matched and listed without letting others have their turn.
+SLICE_MAILBOXES = 500
+
+
+def accountOf(session: Imap) -> IAccount:
+    """
+    The account of a session that has logged in.
+    """
+    assert session.account is not None
+    return session.account
+
+
+async def namespace(session: Imap, command: Plain) -> bytes:
+    # RFC 2342 5: one personal namespace without a prefix; no others' and no shared ones.
+    session.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    return b"OK NAMESPACE completed"
+
+
+# ------------------------------------------------------------------------------------------------- selecting
+
+
+async def select(session: Imap, command: Select) -> bytes:
+    return await _open(session, command, isReadOnly=False)
+
+
+async def examine(session: Imap, command: Select) -> bytes:
+    return await _open(session, command, isReadOnly=True)
+
+
+async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
+    # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
+    session.unselect()
+    mailbox = await accountOf(session).mailbox(command.mailbox)
+    status = await mailbox.status()
+    view = SelectedView(command.mailbox, mailbox, isReadOnly, session.changed, session.gone)
+    firstRecent, uidnext = status.firstRecentUid, status.uidnext
+    snapshot = await mailbox.snapshot(view)
+    try:
+        if not isReadOnly and firstRecent < uidnext:
+            firstRecent, uidnext = await mailbox.claimRecent()
+        loaded = snapshot.loaded()
+        if status.unseen and len(snapshot.uids) <= SLICE_MAILBOXES:
+            await loaded
+    except BaseException:
+        mailbox.release(view)
+        raise
+    view.open(snapshot)
+    view.firstRecent = firstRecent
+    view.uidnext = max(uidnext, view.lastUid + 1)
+    session.view = view
+    if command.condstore:
+        session.isCondstore = True
+    lines = [
+        renderKeywords(view),
+        b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()),
+    ]
+    unseen = view.firstUnseen(SEEN) if status.unseen and loaded.called else 0
+    if unseen:
+        lines.append(b"* OK [UNSEEN %d] The first unseen message\r\n" % unseen)
+    lines.append(
+        b"* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] The next UID\r\n* OK [HIGHESTMODSEQ %d] Highest\r\n"
+        % (status.uidvalidity, view.uidnext, view.modseq)
+    )
+    session.write(b"".join(lines))
+    return b"OK [READ-ONLY] EXAMINE completed" if isReadOnly else b"OK [READ-WRITE] SELECT completed"
+
+
+# -------------------------------------------------------------------------------------------------- changing
+
+
+async def create(session: Imap, command: Create) -> bytes:
+    await accountOf(session).createMailbox(command.mailbox, command.specialUse)
+    return b"OK CREATE completed"
+
+
+async def delete(session: Imap, command: Named) -> bytes:
+    view = session.view
+    if view is not None and view.name == command.mailbox and command.mailbox != INBOX:
+        session.unselect()
+    await accountOf(session).deleteMailbox(command.mailbox)
+    return b"OK DELETE completed"
+
+
+async def rename(session: Imap, command: Rename) -> bytes:
+    await accountOf(session).renameMailbox(command.mailbox, command.newName)
+    view = session.view
+    if view is not None and command.mailbox != INBOX:
+        if view.name == command.mailbox:
+            view.name = command.newName
+        elif view.name.startswith(command.mailbox + "/"):
+            view.name = command.newName + view.name[len(command.mailbox) :]
+    return b"OK RENAME completed"
+
+
+async def subscribe(session: Imap, command: Named) -> bytes:
+    await accountOf(session).subscribe(command.mailbox, True)
+    return b"OK SUBSCRIBE completed"
+
+
+async def unsubscribe(session: Imap, command: Named) -> bytes:
+    await accountOf(session).subscribe(command.mailbox, False)
+    return b"OK UNSUBSCRIBE completed"
+
+
+# --------------------------------------------------------------------------------------------------- listing
+
+
+async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
+    """
+    LIST (RFC 3501 6.3.8), LIST-EXTENDED (RFC 5258), SPECIAL-USE (RFC 6154), LIST-STATUS (RFC 5819).
+    """
+    if not command.isExtended and command.patterns == ("",):
+        # RFC 3501 6.3.8: an empty name asks for the delimiter.
+        session.write(b'* LIST (\\Noselect) "/" ""\r\n')
+        return b"OK LIST completed"
+    account = accountOf(session)
+    statuses = await account.listMailboxes()
+    subscribed = frozenset(await account.subscriptions()) if _needsSubscriptions(command) else frozenset()
+    listing = _Listing(command, statuses, subscribed)
+    for count, (line, status) in enumerate(listing.responses(), 1):
+        session.write(line)
+        if status is not None and command.statusItems:
+            if "HIGHESTMODSEQ" in command.statusItems:
+                enableCondstore(session)
+            numbers = await _numbers(session, status, None, command.statusItems)
+            session.write(renderStatus(status.name, numbers))
+        if count % SLICE_MAILBOXES == 0:
+            await session.drain()
+            await othersTurn(session)
+    return b"OK LIST completed"
+
+
+def _needsSubscriptions(command: ListMailboxes) -> bool:
+    return "SUBSCRIBED" in command.select or "SUBSCRIBED" in command.wanted
+
+
+class _Listing:
+    """
+    One LIST: which mailboxes, and what is said of each.
+    """
+
+    def __init__(self, command: ListMailboxes, statuses: tuple[MailboxStatus, ...], subscribed: frozenset[str]) -> None:
+        self._command = command
+        self._patterns = [Pattern(command.reference + text) for text in command.patterns]
+        self._statuses = {status.name: status for status in statuses}
+        self._parents = {parent for status in statuses for parent in parents(status.name)}
+        self._subscribed = subscribed
+
+    def responses(self) -> Iterator[tuple[bytes, MailboxStatus | None]]:
+        """
+        The lines, each with the status of the mailbox if there is one.
+        """
+        select = self._command.select
+        names = list(self._statuses)
+        if "SUBSCRIBED" in select:
+            names += sorted(self._subscribed - self._statuses.keys())
+        below: dict[str, None] = {}
+        if "RECURSIVEMATCH" in select:
+            # RFC 5258 3.5: a mailbox whose descendants are selected, and do not match the pattern themselves.
+            for name in names:
+                if self._isSelected(name) and not self._matches(name):
+                    below.update(dict.fromkeys(parents(name)))
+            names += [name for name in below if name not in self._statuses and name not in self._subscribed]
+        for name in names:
+            childInfo = ("SUBSCRIBED",) if name in below and "SUBSCRIBED" in select else ()
+            if self._matches(name) and (self._isSelected(name) or name in below):
+                yield renderListing(b"LIST", self._attributes(name), name, childInfo), self._statuses.get(name)
+
+    def _matches(self, name: str) -> bool:
+        return any(pattern.matches(name) for pattern in self._patterns)
+
+    def _isSelected(self, name: str) -> bool:
+        select = self._command.select
+        if "SUBSCRIBED" in select and name not in self._subscribed:
+            return False
+        if "SPECIAL-USE" in select:
+            status = self._statuses.get(name)
+            return status is not None and bool(status.specialUse)
+        return True
+
+    def _attributes(self, name: str) -> list[str]:
+        attributes = []
+        status = self._statuses.get(name)
+        if status is None:
+            attributes.append("\\NonExistent")  # RFC 5258 4
+        attributes.append("\\HasChildren" if name in self._parents else "\\HasNoChildren")  # RFC 3348
+        if name in self._subscribed:
+            attributes.append("\\Subscribed")
+        if status is not None and status.specialUse:
+            attributes.append(status.specialUse)
+        return attributes
+
+
+async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
+    """
+    LSUB (RFC 3501 6.3.9).
+    """
+    pattern = Pattern(command.reference + command.patterns[0])
+    names = await accountOf(session).subscriptions()
+    found: dict[str, str] = {}
+    for name in names:
+        if pattern.matches(name):
+            found[name] = ""
+        elif pattern.text.endswith("%"):
+            # RFC 3501 6.3.9: foo/bar is subscribed, foo is not, and % asks: foo with \Noselect.
+            for parent in parents(name):
+                if pattern.matches(parent):
+                    found.setdefault(parent, "\\Noselect")
+    for count, name in enumerate(sorted(found, key=lambda name: (name != INBOX, name)), 1):
+        session.write(renderListing(b"LSUB", [found[name]] if found[name] else [], name))
+        if count % SLICE_MAILBOXES == 0:
+            await session.drain()
+            await othersTurn(session)
+    return b"OK LSUB completed"
+
+
+async def status(session: Imap, command: Status) -> bytes:
+    mailbox = await accountOf(session).mailbox(command.mailbox)
+    if "HIGHESTMODSEQ" in command.items:  # RFC 7162 3.1: one of the commands that enable
+        enableCondstore(session)
+    numbers = await _numbers(session, await mailbox.status(), mailbox, command.items)
+    session.write(renderStatus(command.mailbox, numbers))
+    return b"OK STATUS completed"
+
+
+async def _numbers(
+    session: Imap, status: MailboxStatus, mailbox: IMailbox | None, items: tuple[str, ...]
+) -> list[tuple[str, int]]:
+    numbers = {
+        "MESSAGES": status.messages,
+        "UIDNEXT": status.uidnext,
+        "UIDVALIDITY": status.uidvalidity,
+        "UNSEEN": status.unseen,
+        "HIGHESTMODSEQ": status.highestModseq,
+        "SIZE": status.sizeOctets,
+        "DELETED": status.deleted,
+    }
+    if "RECENT" in items:
+        recent = 0
+        if status.firstRecentUid < status.uidnext and status.messages:
+            mailbox = mailbox or await accountOf(session).mailbox(status.name)
+            recent = len(await mailbox.search(UidSet(((status.firstRecentUid, MAX_NUMBER),))))
+        numbers["RECENT"] = recent
+    return [(item, numbers[item]) for item in items]

@@ -88,12 +88,15 @@ class Schema:
     @ivar attributes: attribute names by the names of L{ATTRIBUTE_NAMES}.
     @ivar bases: DNs relative to the base, for those that are bases.
     @ivar stateUnstated: the state of a person about whom the directory says none.
+    @ivar loginIsPrimary: the first short name makes the primary address, and C{mail} further ones; else it is the other
+        way round.
     """
 
     name: str
     attributes: Mapping[str, tuple[str, ...]]
     bases: Mapping[str, str]
     stateUnstated: AccountState = AccountState.ENABLED
+    loginIsPrimary: bool = False
 
     def overridden(self, overrides: Mapping[str, str]) -> Schema:
         """
@@ -157,6 +160,7 @@ SCHEMAS: Mapping[str, Schema] = {
         {"users_base": "cn=users", "groups_base": "cn=groups"},
         # The old service gave mail to those for whom an administrator had switched it on.
         stateUnstated=AccountState.OFF,
+        loginIsPrimary=True,
     ),
 }
 
@@ -260,16 +264,17 @@ class Reader:
         """
         Every address of a person, the primary one first, each once.
         """
-        found: list[Address] = []
+        written: list[Address] = []
         for text in (*self.texts(entry, "mail"), *self.texts(entry, "alias")):
-            _parseInto(found, text.strip())
+            _parseInto(written, text.strip())
+        made: list[Address] = []
         for login in self.logins(entry):
             if "@" in login:
-                _parseInto(found, login)
+                _parseInto(made, login)
             else:
                 for domain in self._domains:
-                    _parseInto(found, f"{login}@{domain}")
-        return tuple(dict.fromkeys(found))
+                    _parseInto(made, f"{login}@{domain}")
+        return tuple(dict.fromkeys([*made, *written] if self.schema.loginIsPrimary else [*written, *made]))
 
     def groupAddresses(self, entry: Entry) -> tuple[Address, ...]:
         """

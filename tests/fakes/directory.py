@@ -80,7 +80,9 @@ class FakeDirectory:
     def verifyPassword(self, record: Record, password: str) -> Deferred[bool]:
         self.verifications += 1
         known = self._records.get(record.accountId)
-        return self._answer("verifyPassword", record.accountId, bool(password) and known == (known and known[0], password))
+        return self._answer(
+            "verifyPassword", record.accountId, bool(password) and known == (known and known[0], password)
+        )
 
     def groupWithAddress(self, address: Address) -> Deferred[Group | None]:
         return self._answer("groupWithAddress", str(address), self._groups.get(address))

@@ -31,6 +31,9 @@ class Transport(StringTransport):
     def startTLS(self, context: object) -> None:
         self.tlsContext = context
 
+    def getHandle(self) -> object:
+        return None
+
     def take(self) -> bytes:
         """
         What was written since the last call.

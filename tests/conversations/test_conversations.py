@@ -1,0 +1,148 @@
+"""
+Every file C{PROTOCOL/*.txt} here is a test.
+
+Worlds, by their C{@} lines (any number, before the first step):
+
+======================  ==================================================================================
+C{@ service NAME}       the listener: smtp, submission, submissions, lmtp, pop3, pop3s …
+C{@ peer ADDRESS}       whence the client comes; 192.0.2.1 otherwise
+C{@ set KEY = VALUE}    a setting
+C{@ tls no}             the listener has no certificate
+C{@ denied LOGIN}       this person may use neither POP nor IMAP
+C{@ message TEXT}       a message in anna's INBOX, with escapes (pop3, imap)
+======================  ==================================================================================
+
+C{anna} and C{ben} at C{example.test} have the password C{secret}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
+from twisted.trial.unittest import TestCase
+
+from osxmail.protocols.base import Gate, GateFactory
+from osxmail.protocols.lmtp import LMTPFactory
+from osxmail.protocols.realm import MailRealm
+from osxmail.protocols.sessions import Sessions
+from osxmail.protocols.smtp import SMTPFactory
+from osxmail.protocols.submission import SubmissionFactory
+from tests.conversations.dialogue import Dialogue, read, replay
+from tests.fakes.reception import FakeReception
+from tests.fakes.settings import FakeSettings
+from tests.unit.protocols.transports import Checker, Transport, person
+
+HERE = Path(__file__).parent
+HOSTNAME = "mail.example.test"
+
+
+class World:
+    """
+    What a dialogue takes place in.
+    """
+
+    def __init__(self, protocol: str, dialogue: Dialogue) -> None:
+        self.service = protocol
+        self.peer = "192.0.2.1"
+        self.settings = FakeSettings({"auth.failure_delay": "0s"})
+        self.hasTLS = True
+        self.messages: list[str] = []
+        denied = set()
+        for key, value in dialogue.world:
+            match key:
+                case "service":
+                    self.service = value
+                case "peer":
+                    self.peer = value
+                case "set":
+                    name, _equals, text = value.partition(" = ")
+                    self.settings.change(name, text)
+                case "tls":
+                    self.hasTLS = value != "no"
+                case "denied":
+                    denied.add(value)
+                case "message":
+                    self.messages.append(value)
+                case _:
+                    raise AssertionError(f"{dialogue.path}: @ {key} is not known")
+        people = [
+            person(name, popAllowed=name not in denied, imapAllowed=name not in denied) for name in ("anna", "ben")
+        ]
+        self.checker = Checker(*people)
+        self.sessions = Sessions(self.settings, reactor)  # type: ignore[arg-type]
+        self.reception = FakeReception(self.settings)
+
+    async def open(self) -> GateFactory:
+        """
+        The listener.
+        """
+        return WORLDS[self.service](self)
+
+    def portal(self, store: Any = None) -> Portal:
+        return Portal(MailRealm(store, self.settings), [self.checker])  # type: ignore[list-item]
+
+    def common(self, isTLS: bool) -> tuple[Any, ...]:
+        return self.service, self.settings, self.sessions, reactor
+
+    async def close(self) -> None:
+        """
+        Give back what L{open} has taken.
+        """
+
+
+def _smtp(kind: type[SMTPFactory], isTLS: bool = False) -> Callable[[World], GateFactory]:
+    def make(world: World) -> GateFactory:
+        tls: Any = object() if world.hasTLS else None
+        return kind(
+            world.service, world.settings, world.sessions, reactor, HOSTNAME, world.reception,  # type: ignore[arg-type]
+            world.portal(), tls, isTLS,
+        )  # fmt: skip
+
+    return make
+
+
+WORLDS: dict[str, Callable[[World], GateFactory]] = {
+    "smtp": _smtp(SMTPFactory),
+    "submission": _smtp(SubmissionFactory),
+    "submissions": _smtp(SubmissionFactory, isTLS=True),
+    "lmtp": _smtp(LMTPFactory),
+}
+
+
+class ConversationTests(TestCase):
+    """
+    One test for each file, made below.
+    """
+
+    async def _replay(self, path: Path) -> None:
+        dialogue = read(path)
+        world = World(path.parent.name, dialogue)
+        factory = await world.open()
+
+        def connect() -> tuple[Gate, Transport]:
+            gate = factory.buildProtocol(None)
+            transport = Transport(peerAddress=IPv4Address("TCP", world.peer, 4321))
+            gate.makeConnection(transport)
+            return gate, transport
+
+        try:
+            await replay(dialogue, connect, reactor)  # type: ignore[arg-type]
+        finally:
+            await world.close()
+
+
+def _test(path: Path) -> Callable[[ConversationTests], Any]:
+    async def test(self: ConversationTests) -> None:
+        await self._replay(path)
+
+    test.__doc__ = read(path).citation
+    return test
+
+
+for _path in sorted(HERE.glob("*/*.txt")):
+    setattr(ConversationTests, f"test_{_path.parent.name}_{_path.stem}", _test(_path))

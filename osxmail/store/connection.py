@@ -103,6 +103,17 @@ class Rows(Protocol):
     def fetchall(self) -> list[Any]: ...
 
 
+def isText(text: str) -> bool:
+    """
+    Can it be a database's text?  Half a surrogate pair, out of broken input, cannot: no row has it.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Transaction:
     """
     What a function that runs in a database thread is handed.  Never leaves the store, never outlives the call.

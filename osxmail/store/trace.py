@@ -98,7 +98,7 @@ def trace_txn(txn: Transaction, term: str, since: float, limit: int) -> tuple[Tr
     """
     See L{osxmail.interfaces.IMailStore.trace}.
     """
-    word = term.strip()
+    word = _text(term).strip()
     if not word or limit < 1:
         return ()
     # Queue IDs are in capitals.

@@ -13,11 +13,11 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from osxmail.delivery.reception import queueRow
-from osxmail.delivery.traceheaders import deliveredToField, receivedField, returnPath
+from osxmail.delivery.copies import mailboxCopy, queueRow
+from osxmail.delivery.traceheaders import receivedField
 from osxmail.errors import StoreDamaged
 from osxmail.interfaces import IIncoming, IMailStore, IMessage, IRouter, ISettings
-from osxmail.mail.acceptance import Acceptance, Append, QueueLease, QueueRecipient, TraceEvent
+from osxmail.mail.acceptance import Acceptance, QueueLease, QueueRecipient, TraceEvent
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action, DeliveryStatus, Route
 from osxmail.mail.dsn import (
@@ -172,19 +172,7 @@ class Bounces:
     ) -> Acceptance:
         recipient = Recipient(sender)
         prefix = receivedField(OURSELVES, self.hostname, queueId, sender, int(now))
-        appends = tuple(
-            Append(
-                target.accountId,
-                target.address,
-                target.mailbox,
-                returnPath(None) + deliveredToField(target.deliveredTo) + prefix,
-                target.deliveredTo,
-                quotaOctets=(
-                    self._settings.octets("account.quota") if target.quotaOctets is None else target.quotaOctets
-                ),
-            )
-            for target in route.mailboxes
-        )
+        appends = tuple(mailboxCopy(self._settings, target, None, recipient, prefix) for target in route.mailboxes)
         if route.refusal is not None:
             # Where the sender's mailbox is cannot be said now.  The agent for local recipients asks again.
             queued: tuple[QueueRecipient, ...] = (QueueRecipient(sender, local=True),)

@@ -13,13 +13,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from osxmail.delivery.copies import Copies, quotaOf
 from osxmail.delivery.faults import localFault
 from osxmail.delivery.traceheaders import deliveredToField, returnPath
 from osxmail.errors import InUse, StoreFull, TemporaryError
 from osxmail.interfaces import IDeliveryAgent, IIncoming, IMailStore, IMessage, IQueue, IRouter, ISettings
-from osxmail.mail.acceptance import Acceptance, Append, QueueLease, QueueOutcome, QueueRecipient, TraceEvent
-from osxmail.mail.address import Address
-from osxmail.mail.decision import Action, DeliveryStatus, MailboxTarget, RemoteTarget, Route, Step
+from osxmail.mail.acceptance import Acceptance, QueueLease, QueueOutcome, QueueRecipient, TraceEvent
+from osxmail.mail.decision import Action, DeliveryStatus, MailboxTarget, Route, Step
+from osxmail.mail.envelope import Recipient
 from osxmail.mail.smtpreply import Reply
 
 #: Octets that are read and written at once.
@@ -42,8 +43,7 @@ class _Way:
     """
 
     recipient: QueueRecipient
-    mailboxes: tuple[MailboxTarget, ...] = ()
-    remotes: tuple[RemoteTarget, ...] = ()
+    route: Route
     status: DeliveryStatus | None = None
 
 
@@ -135,26 +135,24 @@ class LocalDelivery:
         if route.refusal is not None:
             refusal = route.refusal
             status = DeliveryStatus(recipient.address, refusal.action, refusal.reply, steps=route.steps)
-            return _Way(recipient, status=status)
+            return _Way(recipient, route, status)
         # The queue's row stands for the copy of one mailbox.  Where the person forwards and keeps a copy, the
         # forwarding was done when the message was accepted; only when the mailbox is no longer what the address
         # leads to is the new way taken in full.
         own = tuple(target for target in route.mailboxes if target.deliveredTo == recipient.address)
-        mailboxes, remotes = (own, ()) if own else (route.mailboxes, route.remotes)
-        for target in mailboxes:
-            octets = lease.sizeOctets + len(_copyPrefix(lease, target))
-            if not await room.has(target.accountId, octets, self._quota(target)):
-                return _Way(recipient, status=self._noRoom(recipient, target, route))
+        if own:
+            route = evolve(route, mailboxes=own, remotes=())
+        for target in route.mailboxes:
+            octets = lease.sizeOctets + len(returnPath(lease.envelope.sender) + deliveredToField(target.deliveredTo))
+            if not await room.has(target.accountId, octets, quotaOf(self._settings, target)):
+                return _Way(recipient, route, self._noRoom(recipient, target, route))
             room.take(target.accountId, octets)
-        return _Way(recipient, mailboxes, remotes)
-
-    def _quota(self, target: MailboxTarget) -> int:
-        return self._settings.octets("account.quota") if target.quotaOctets is None else target.quotaOctets
+        return _Way(recipient, route)
 
     def _noRoom(self, recipient: QueueRecipient, target: MailboxTarget, route: Route) -> DeliveryStatus:
         evidence = (
             ("account", target.accountId),
-            ("quota", str(self._quota(target))),
+            ("quota", str(quotaOf(self._settings, target))),
             ("setting", "mail.over_quota"),
         )
         step = Step("quota.full", f"the mailbox of {target.address} is full", evidence)
@@ -166,43 +164,23 @@ class LocalDelivery:
     async def _commit(
         self, lease: QueueLease, ways: Sequence[_Way], message: IMessage, incoming: IIncoming
     ) -> tuple[DeliveryStatus, ...]:
-        appends: dict[tuple[str, str], Append] = {}
-        queued: dict[tuple[Address, str], QueueRecipient] = {}
-        outcomes, statuses, mailboxes = [], [], []
+        copies = Copies(self._settings, lease.envelope.sender, message.prefix)
+        outcomes, statuses = [], []
         for way in ways:
-            address = way.recipient.address
             if way.status is not None:
                 # No outcome: it stays as it was, and is due.
                 statuses.append(evolve(way.status, isReported=True))
                 continue
-            for target in way.mailboxes:
-                appends.setdefault(
-                    (target.accountId, target.mailbox),
-                    Append(
-                        target.accountId,
-                        target.address,
-                        target.mailbox,
-                        _copyPrefix(lease, target) + message.prefix,
-                        target.deliveredTo,
-                        quotaOctets=self._quota(target),
-                        original=way.recipient.original,
-                        notify=way.recipient.notify,
-                    ),
-                )
-                mailboxes.append(f"{target.address}/{target.mailbox}")
-            for remote in way.remotes:
-                row = QueueRecipient(
-                    remote.address, remote.nextHop, False, way.recipient.original, way.recipient.notify
-                )
-                queued.setdefault((remote.address, remote.nextHop), row)
-            outcomes.append(QueueOutcome(address, True, reply=DELIVERED))
-            statuses.append(DeliveryStatus(address, Action.ACCEPT, DELIVERED, isReported=True))
+            row = way.recipient
+            copies.add(Recipient(row.address, row.original, row.notify), way.route)
+            outcomes.append(QueueOutcome(row.address, True, reply=DELIVERED))
+            statuses.append(DeliveryStatus(row.address, Action.ACCEPT, DELIVERED, isReported=True))
         newId = self._store.newQueueId()
-        delivered = tuple(str(outcome.address) for outcome in outcomes if outcome.isDone)
+        delivered = tuple(str(outcome.address) for outcome in outcomes)
         fields: dict[str, object] = {
             "recipients": list(delivered),
-            "mailboxes": mailboxes,
-            "queued": [str(row.address) for row in queued.values()],
+            "mailboxes": [f"{append.address}/{append.mailbox}" for append in copies.appends.values()],
+            "queued": [str(row.address) for row in copies.queued.values()],
             "newQueueId": newId,
             "attempts": lease.attempts + 1,
         }
@@ -211,9 +189,9 @@ class LocalDelivery:
             newId,
             lease.envelope,
             lease.received,
-            tuple(appends.values()),
-            tuple(queued.values()),
-            message.prefix,
+            tuple(copies.appends.values()),
+            tuple(copies.queued.values()),
+            copies.queuePrefix,
         )
         accepted = await self._queue.bounce(lease, outcomes, acceptance, incoming, (trace,))
         self.log.info(
@@ -230,10 +208,6 @@ class LocalDelivery:
             sizeOctets=lease.sizeOctets,
         )
         return tuple(statuses)
-
-
-def _copyPrefix(lease: QueueLease, target: MailboxTarget) -> bytes:
-    return returnPath(lease.envelope.sender) + deliveredToField(target.deliveredTo)
 
 
 async def _copy(message: IMessage, incoming: IIncoming) -> None:

@@ -10,29 +10,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from attrs import define, evolve, field
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from osxmail.delivery.copies import Copies, quotaOf
 from osxmail.delivery.faults import localFault
 from osxmail.delivery.relayrules import SUBMISSION_SERVICES, TOO_LARGE, recipientDecision, rulesOf, senderDecision
-from osxmail.delivery.traceheaders import (
-    MAX_RECEIVED,
-    HeaderFacts,
-    deliveredToField,
-    headerFacts,
-    missingFields,
-    receivedField,
-    returnPath,
-)
+from osxmail.delivery.traceheaders import MAX_RECEIVED, HeaderFacts, headerFacts, missingFields, receivedField
 from osxmail.errors import StoreFull, TemporaryError, TooLarge
 from osxmail.interfaces import IDirectory, IIncoming, IMailStore, IReception, IRouter, ISettings
-from osxmail.mail.acceptance import Acceptance, Accepted, Append, QueueRecipient, TraceEvent
+from osxmail.mail.acceptance import Acceptance, Accepted, TraceEvent
 from osxmail.mail.address import Address
-from osxmail.mail.decision import Action, Decision, MailboxTarget, RemoteTarget, Route, Step
+from osxmail.mail.decision import Action, Decision, Route, Step
 from osxmail.mail.envelope import Client, Envelope, Recipient
 from osxmail.mail.record import Record
 from osxmail.mail.smtpreply import Reply
@@ -58,19 +51,6 @@ MAILBOX_FULL_NOW = Reply(452, "4.2.2", ("The mailbox is full; try again later",)
 MAILBOX_FULL = Reply(552, "5.2.2", ("The mailbox is full",))
 TOO_MANY_HOPS = Reply(554, "5.4.6", ("Too many hops: the message goes in a circle",))
 DELIVERED_BEFORE = Reply(554, "5.4.6", ("The message has been delivered here before: it goes in a circle",))
-
-
-@define
-class _Plan:
-    """
-    What one message turns into: its copies, each mailbox and each remote address once.
-    """
-
-    appends: dict[tuple[str, str], Append] = field(factory=dict)
-    queued: dict[tuple[Address, str], QueueRecipient] = field(factory=dict)
-    forwarders: set[Address] = field(factory=set)
-    isDirect: bool = False
-    skipped: list[Step] = field(factory=list)
 
 
 @implementer(IReception)
@@ -120,6 +100,12 @@ class Reception:
         return Deferred.fromCoroutine(self._checkSender(client, sender, sizeOctets))
 
     async def _checkSender(self, client: Client, sender: Address | None, sizeOctets: int) -> Decision:
+        decision = await self._decideSender(client, sender, sizeOctets)
+        if not decision.accepted:
+            self._logRefusal(client, "sender.refused", decision, sender=str(sender or ""), recipient="")
+        return decision
+
+    async def _decideSender(self, client: Client, sender: Address | None, sizeOctets: int) -> Decision:
         try:
             record: Record | None = None
             if client.login is not None:
@@ -133,9 +119,19 @@ class Reception:
     def checkRecipient(
         self, client: Client, sender: Address | None, recipient: Recipient
     ) -> Deferred[tuple[Decision, Route]]:
-        return Deferred.fromCoroutine(self._checkRecipient(client, recipient))
+        return Deferred.fromCoroutine(self._checkRecipient(client, sender, recipient))
 
-    async def _checkRecipient(self, client: Client, recipient: Recipient) -> tuple[Decision, Route]:
+    async def _checkRecipient(
+        self, client: Client, sender: Address | None, recipient: Recipient
+    ) -> tuple[Decision, Route]:
+        decision, route = await self._decideRecipient(client, recipient)
+        if not decision.accepted:
+            self._logRefusal(
+                client, "recipient.refused", decision, sender=str(sender or ""), recipient=str(recipient.address)
+            )
+        return decision, route
+
+    async def _decideRecipient(self, client: Client, recipient: Recipient) -> tuple[Decision, Route]:
         route = Route(recipient.address)
         try:
             route = await self._router.route(recipient.address)
@@ -160,7 +156,7 @@ class Reception:
             self._full.pop(target.accountId, None)
             return decision
         account = await self._store.existingAccount(target.accountId)
-        limit = self._quota(target)
+        limit = quotaOf(self._settings, target)
         if account is None or not limit or (await account.quota()).usedOctets + wantedOctets <= limit:
             self._full.pop(target.accountId, None)
             return decision
@@ -170,9 +166,6 @@ class Reception:
         if self._settings.text("mail.over_quota") == "refuse":
             return Decision(Action.REFUSE, step, MAILBOX_FULL, steps)
         return Decision(Action.DEFER, step, MAILBOX_FULL_NOW, steps)
-
-    def _quota(self, target: MailboxTarget) -> int:
-        return self._settings.octets("account.quota") if target.quotaOctets is None else target.quotaOctets
 
     # ---------------------------------------------------------------------------------------------- the message
 
@@ -250,81 +243,33 @@ class Reception:
                 facts = evolve(facts, messageId=f"{queueId}@{self.hostname}", hasMessageId=True)
         # Who has logged in is no loop, whatever Delivered-To a message has that is sent once more.
         before = facts.deliveredTo if client.login is None else frozenset()
-        plan = _Plan()
+        copies = Copies(self._settings, envelope.sender, prefix, before)
         work = 0
         for recipient, route in zip(recipients, routes, strict=True):
-            self._add(plan, envelope, recipient, route, prefix, before)
-            if len(plan.appends) + len(plan.queued) > MAX_COPIES:
+            copies.add(recipient, route)
+            if len(copies) > MAX_COPIES:
                 step = Step("accept.limit", f"the recipients lead to more than {MAX_COPIES} mailboxes and addresses")
                 return Decision(Action.DEFER, step, TOO_MANY_COPIES, (step,)), None
             work += 1 + len(route.mailboxes) + len(route.remotes)
             if work >= COPIES_IN_A_SLICE:
                 work = 0
                 await deferLater(self._clock, 0)
-        if not plan.appends and not plan.queued:
-            step = plan.skipped[0] if plan.skipped else Step("accept.nobody", "no recipient is left")
-            return Decision(Action.REFUSE, step, DELIVERED_BEFORE, (*plan.skipped, step)), None
-        queuePrefix = prefix
-        if len(plan.forwarders) == 1 and not plan.isDirect:
-            # One forwarder only: a second one's name would tell each of the other.  Then the hops are the limit.
-            queuePrefix = deliveredToField(next(iter(plan.forwarders))) + prefix
+        if not copies:
+            step = copies.skipped[0] if copies.skipped else Step("accept.nobody", "no recipient is left")
+            return Decision(Action.REFUSE, step, DELIVERED_BEFORE, (*copies.skipped, step)), None
         step = Step("store.accept", f"on disk as {queueId}", (("queueId", queueId),))
-        steps = (*plan.skipped, step)
-        trace = _trace(client, envelope, routes, plan, queueId, facts.messageId, received, sizeOctets)
+        steps = (*copies.skipped, step)
+        trace = _trace(client, envelope, routes, copies, queueId, facts.messageId, received, sizeOctets)
         acceptance = Acceptance(
             queueId,
             envelope,
             received,
-            tuple(plan.appends.values()),
-            tuple(plan.queued.values()),
-            queuePrefix,
+            tuple(copies.appends.values()),
+            tuple(copies.queued.values()),
+            copies.queuePrefix,
             (trace,),
         )
         return Decision(Action.ACCEPT, step, Reply(250, "2.0.0", (f"queued as {queueId}",)), steps), acceptance
-
-    def _add(
-        self,
-        plan: _Plan,
-        envelope: Envelope,
-        recipient: Recipient,
-        route: Route,
-        prefix: bytes,
-        before: frozenset[str],
-    ) -> None:
-        if route.refusal is not None:
-            raise ValueError(f"{recipient.address} was not accepted")
-        for target in route.mailboxes:
-            key = (target.accountId, target.mailbox)
-            if before and str(target.deliveredTo).lower() in before:
-                plan.skipped.append(_loop(target.deliveredTo))
-            elif key not in plan.appends:
-                plan.appends[key] = self.copyFor(target, envelope.sender, recipient, prefix)
-        if not route.remotes:
-            return
-        if not route.isLocal:
-            plan.isDirect = True
-        elif before and str(route.address).lower() in before:
-            plan.skipped.append(_loop(route.address))
-            return
-        for remote in route.remotes:
-            if route.isLocal:
-                plan.forwarders.add(route.address)
-            plan.queued.setdefault((remote.address, remote.nextHop), queueRow(remote, recipient))
-
-    def copyFor(self, target: MailboxTarget, sender: Address | None, recipient: Recipient, prefix: bytes) -> Append:
-        """
-        The copy for one mailbox.
-        """
-        return Append(
-            target.accountId,
-            target.address,
-            target.mailbox,
-            returnPath(sender) + deliveredToField(target.deliveredTo) + prefix,
-            target.deliveredTo,
-            quotaOctets=self._quota(target),
-            original=originalOf(recipient, target.deliveredTo),
-            notify=recipient.notify,
-        )
 
     # ------------------------------------------------------------------------------------------------ afterwards
 
@@ -339,6 +284,22 @@ class Reception:
                 self._full.move_to_end(append.accountId)
         while len(self._full) > MAX_FULL:
             self._full.popitem(last=False)
+
+    def _logRefusal(self, client: Client, event: str, decision: Decision, sender: str, recipient: str) -> None:
+        self.log.info(
+            "{event}",
+            event=event,
+            session=client.sessionId,
+            host=client.host,
+            service=client.service,
+            login=str(client.login or ""),
+            sender=sender,
+            recipient=recipient,
+            action=decision.action.value,
+            rule=decision.step.rule,
+            text=decision.step.text,
+            reply=str(decision.reply),
+        )
 
     def _logAccepted(self, client: Client, acceptance: Acceptance, accepted: Accepted, sizeOctets: int) -> None:
         envelope = acceptance.envelope
@@ -362,29 +323,6 @@ class Reception:
         )
 
 
-def originalOf(recipient: Recipient, address: Address) -> str:
-    """
-    ORCPT for a copy that goes on to C{address}: what the sender said, or the address as it was before it changed
-    (RFC 3461 4.2).
-    """
-    if recipient.original or recipient.address == address:
-        return recipient.original
-    return f"rfc822;{recipient.address}" if recipient.address.isASCII else f"utf-8;{recipient.address}"
-
-
-def queueRow(remote: RemoteTarget, recipient: Recipient) -> QueueRecipient:
-    """
-    The queue's row for a copy that goes to another server.
-    """
-    return QueueRecipient(
-        remote.address, remote.nextHop, False, originalOf(recipient, remote.address), recipient.notify
-    )
-
-
-def _loop(address: Address) -> Step:
-    return Step("loop.delivered", f"Delivered-To says that {address} has had it", (("address", str(address)),))
-
-
 def _away(error: TemporaryError) -> Decision:
     evidence = (("error", type(error).__name__), ("detail", str(error)))
     step = Step("service.away", "something this depends on cannot be asked now", evidence)
@@ -395,7 +333,7 @@ def _trace(
     client: Client,
     envelope: Envelope,
     routes: Sequence[Route],
-    plan: _Plan,
+    copies: Copies,
     queueId: str,
     messageId: str,
     received: float,
@@ -408,7 +346,7 @@ def _trace(
         if len(steps) < MAX_TRACE_STEPS:
             steps += [f"{step.rule}: {step.text}" for step in route.steps[: MAX_TRACE_STEPS - len(steps)]]
     known = set(addresses)
-    owners = map(str, (append.address for append in islice(plan.appends.values(), MAX_TRACE_ADDRESSES)))
+    owners = map(str, (append.address for append in islice(copies.appends.values(), MAX_TRACE_ADDRESSES)))
     addresses += [owner for owner in owners if owner not in known]
     fields: dict[str, object] = {
         "sender": str(envelope.sender or ""),
@@ -421,8 +359,8 @@ def _trace(
         "login": str(client.login or ""),
         "session": client.sessionId,
         "sizeOctets": sizeOctets,
-        "mailboxes": [f"{a.address}/{a.mailbox}" for a in islice(plan.appends.values(), MAX_TRACE_ADDRESSES)],
-        "queued": [str(q.address) for q in islice(plan.queued.values(), MAX_TRACE_ADDRESSES)],
-        "steps": steps + [f"{step.rule}: {step.text}" for step in plan.skipped],
+        "mailboxes": [f"{a.address}/{a.mailbox}" for a in islice(copies.appends.values(), MAX_TRACE_ADDRESSES)],
+        "queued": [str(q.address) for q in islice(copies.queued.values(), MAX_TRACE_ADDRESSES)],
+        "steps": steps + [f"{step.rule}: {step.text}" for step in copies.skipped],
     }
     return TraceEvent(received, "message.accepted", queueId, messageId, tuple(addresses[:MAX_TRACE_ADDRESSES]), fields)

@@ -69,7 +69,8 @@ class Database:
         self.committed = self._writer.committed
         self.afterRollback = self._writer.afterRollback
         self._readerThreads = readerThreads
-        self._reads: queue.SimpleQueue[tuple[Callable[[Transaction], Any], Deferred[Any]] | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[tuple[Callable[[Transaction], Any], bool, Deferred[Any]] | None]
+        self._reads = queue.SimpleQueue()
         self._waitingReads = 0
         self._isReading = False
         self._runningReaders = 0
@@ -108,11 +109,12 @@ class Database:
         """
         return self._writer.writeTogether(function, item, sizeOctets)
 
-    def read(self, function: Callable[[Transaction], T]) -> Deferred[T]:
+    def read(self, function: Callable[[Transaction], T], isSingle: bool = False) -> Deferred[T]:
         """
         Run C{function} in a reader's thread, in one read transaction: it sees one state of the database, with
         everything in it that was answered before this call.
 
+        @param isSingle: C{function} makes one statement only: it needs no BEGIN and END.
         @raise Overloaded: (in the Deferred) too many wait.
         @raise StoreAway: (in the Deferred).
         """
@@ -123,7 +125,7 @@ class Database:
             deferred.errback(Overloaded("too many reads wait"))
         else:
             self._waitingReads += 1
-            self._reads.put((function, deferred))
+            self._reads.put((function, isSingle, deferred))
         return deferred
 
     def close(self) -> Deferred[None]:
@@ -154,12 +156,12 @@ class Database:
             job = self._reads.get()
             if job is None:
                 break
-            function, deferred = job
+            function, isSingle, deferred = job
             isGood = True
             try:
                 if connection is None:
                     connection = openConnection(str(self.path), isWriter=False)
-                result: Any = self._runRead_inThread(connection, function)
+                result: Any = self._runRead_inThread(connection, function, isSingle)
             except BaseException as error:  # noqa: BLE001  the thread must live, and the one who waits must hear
                 isGood, result = False, translateError(error)
             self._answer_inThread(deferred, isGood, result)
@@ -169,7 +171,10 @@ class Database:
             connection.close()
         self.reactor.callFromThread(self._readerGone)
 
-    def _runRead_inThread(self, connection: apsw.Connection, function: Callable[[Transaction], Any]) -> Any:
+    @staticmethod
+    def _runRead_inThread(connection: apsw.Connection, function: Callable[[Transaction], Any], isSingle: bool) -> Any:
+        if isSingle:
+            return function(Transaction(connection))
         connection.execute("BEGIN")
         try:
             return function(Transaction(connection))

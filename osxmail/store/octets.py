@@ -185,7 +185,7 @@ class Octets:
         @param data: the folder in which C{segments} and C{spool} are.
         @param pool: threads that read; one of its own if it is C{None}.
         """
-        self._database = database
+        self.database = database
         self.folder = data / "segments"
         self.segments = SegmentWriter(self.folder, segmentOctets)
         self.reader = SegmentReader(self.folder)
@@ -207,8 +207,8 @@ class Octets:
         except OSError as error:
             raise StoreAway(f"the folder {self.folder} cannot be used: {error}") from error
         await self.spool.start()
-        self._database.beforeCommit.append(self.segments.sync)
-        self._database.committed.append(self.segments.committed)
+        self.database.beforeCommit.append(self.segments.sync)
+        self.database.committed.append(self.segments.committed)
 
     def _makeFolder_inThread(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -301,7 +301,7 @@ class Octets:
             row = txn.execute("SELECT segment, place FROM octets WHERE id = ?", (place.octetsId,)).fetchone()
             return row
 
-        row = await self._database.read(find)
+        row = await self.database.read(find)
         if row is None:
             raise NoSuchMessage("the message is gone")
         moved = Place(place.octetsId, place.size, row[0], row[1])

@@ -32,7 +32,7 @@ from osxmail.store.accepting import Accepting
 from osxmail.store.connection import Transaction, isText
 from osxmail.store.database import Database
 from osxmail.store.incoming import Incoming
-from osxmail.store.message import Message
+from osxmail.store.message import messagesOfQueue
 from osxmail.store.octets import Octets
 from osxmail.store.queuerows import (
     Report,
@@ -133,21 +133,8 @@ class QueueTable:
         """
         if len(queueIds) > MAX_MESSAGES_AT_ONCE:
             return fail(LimitExceeded(f"more than {MAX_MESSAGES_AT_ONCE} messages at once"))
-        names = json.dumps(list(queueIds))
-
-        def read(txn: Transaction) -> dict[str, IMessage]:
-            rows = txn.execute(
-                """
-                SELECT q.id, o.id, coalesce(p.data, x''), o.size, o.data, o.segment, o.place
-                FROM queue q JOIN octets o ON o.id = q.octets_id
-                LEFT JOIN prefix p ON p.octets_id = q.octets_id AND p.number = q.prefix
-                WHERE q.id IN (SELECT value FROM json_each(?))
-                """,
-                (names,),
-            ).fetchall()
-            return {queueId: Message(self._database, self._octets, *rest) for queueId, *rest in rows}
-
-        return self._database.read(read, isSingle=True)
+        ids = tuple(queueIds)
+        return self._database.read(lambda txn: messagesOfQueue(txn, self._octets, ids), isSingle=True)
 
     def report(
         self, lease: QueueLease, outcomes: Sequence[QueueOutcome], trace: Sequence[TraceEvent]

@@ -1,0 +1,183 @@
+# -*- test-case-name: tests.unit.store.test_account -*-
+"""
+One person's mailboxes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from osxmail.errors import InUse, LimitExceeded, NoSuchAccount, NoSuchMailbox
+from osxmail.interfaces import IAccount, IMailbox
+from osxmail.mail.acceptance import MailboxStatus, Quota
+from osxmail.mail.mailboxname import normalizeMailboxName
+from osxmail.store.accountrows import (
+    MAX_SUBSCRIPTIONS,
+    findMailbox_txn,
+    makeMailbox_txn,
+    removeMailbox_txn,
+    renameMailbox_txn,
+)
+from osxmail.store.connection import Transaction
+from osxmail.store.mailbox import Mailbox
+from osxmail.store.parts import Parts
+from osxmail.store.quota import readQuota, setQuota_txn
+from osxmail.store.statuses import readStatuses
+
+
+@implementer(IAccount)
+class Account:
+    """
+    See L{IAccount}.
+    """
+
+    __slots__ = ("_parts", "_row", "accountId")
+
+    def __init__(self, parts: Parts, accountId: str, row: int) -> None:
+        """
+        @param row: the store's number for the account.
+        """
+        self.accountId = accountId
+        self._parts = parts
+        self._row = row
+
+    def __repr__(self) -> str:
+        return f"<Account {self.accountId}>"
+
+    def listMailboxes(self) -> Deferred[tuple[MailboxStatus, ...]]:
+        """
+        See L{IAccount.listMailboxes}.
+        """
+        return self._parts.database.read(lambda txn: readStatuses(txn, self._row), isSingle=True)
+
+    def subscriptions(self) -> Deferred[tuple[str, ...]]:
+        """
+        See L{IAccount.subscriptions}.
+        """
+
+        def read(txn: Transaction) -> tuple[str, ...]:
+            row = txn.execute(
+                """SELECT json_group_array(name) FROM
+                    (SELECT name FROM subscription WHERE account_id = ? ORDER BY name)""",
+                (self._row,),
+            ).fetchone()
+            return tuple(json.loads(row[0]))
+
+        return self._parts.database.read(read, isSingle=True)
+
+    def subscribe(self, name: str, subscribed: bool) -> Deferred[None]:
+        """
+        See L{IAccount.subscribe}.
+
+        @raise LimitExceeded: (in the Deferred) there are too many.
+        """
+        name = normalizeMailboxName(name)
+
+        def write_txn(txn: Transaction) -> None:
+            if not subscribed:
+                txn.execute("DELETE FROM subscription WHERE account_id = ? AND name = ?", (self._row, name))
+                return
+            self._require_txn(txn)
+            count = txn.execute("SELECT count(*) FROM subscription WHERE account_id = ?", (self._row,)).fetchone()[0]
+            if count >= MAX_SUBSCRIPTIONS:
+                raise LimitExceeded(f"an account has at most {MAX_SUBSCRIPTIONS} subscriptions")
+            txn.execute("INSERT OR IGNORE INTO subscription (account_id, name) VALUES (?, ?)", (self._row, name))
+
+        return self._parts.database.write(write_txn)
+
+    def mailbox(self, name: str) -> Deferred[IMailbox]:
+        """
+        See L{IAccount.mailbox}.
+        """
+        name = normalizeMailboxName(name)
+
+        def found(mailboxId: int | None) -> IMailbox:
+            if mailboxId is None:
+                raise NoSuchMailbox(name)
+            return self._made(mailboxId)
+
+        return self._parts.database.read(lambda txn: findMailbox_txn(txn, self._row, name), isSingle=True).addCallback(
+            found
+        )
+
+    def createMailbox(self, name: str, specialUse: str = "") -> Deferred[IMailbox]:
+        """
+        See L{IAccount.createMailbox}.
+        """
+        name = normalizeMailboxName(name)
+        return self._parts.database.write(lambda txn: makeMailbox_txn(txn, self._row, name, specialUse)).addCallback(
+            self._made
+        )
+
+    def deleteMailbox(self, name: str) -> Deferred[None]:
+        """
+        See L{IAccount.deleteMailbox}.
+        """
+        name = normalizeMailboxName(name)
+
+        def write_txn(txn: Transaction) -> None:
+            mailboxId = removeMailbox_txn(txn, self._row, name)
+            txn.afterCommit(lambda: self._parts.shelf.gone([mailboxId]))
+
+        return self._parts.database.write(write_txn)
+
+    def renameMailbox(self, name: str, newName: str) -> Deferred[None]:
+        """
+        See L{IAccount.renameMailbox}.
+
+        @raise NoSuchMailbox: (in the Deferred) there is none of that name.
+        @raise AlreadyExists: (in the Deferred) there is one of the new name.
+        @raise NotAllowed: (in the Deferred) into itself.
+        @raise LimitExceeded: (in the Deferred) the new names would be too long.
+        """
+        name, newName = normalizeMailboxName(name), normalizeMailboxName(newName)
+        now = self._parts.now()
+
+        def write_txn(txn: Transaction) -> None:
+            changed = renameMailbox_txn(txn, self._row, name, newName, now)
+            txn.afterCommit(lambda: self._parts.shelf.changed(changed))
+
+        return self._parts.database.write(write_txn)
+
+    def quota(self) -> Deferred[Quota]:
+        """
+        See L{IAccount.quota}.
+
+        @raise NoSuchAccount: (in the Deferred) removed meanwhile.
+        """
+        return self._parts.database.read(lambda txn: readQuota(txn, self._row), isSingle=True)
+
+    def setQuota(self, limitOctets: int) -> Deferred[None]:
+        """
+        See L{IAccount.setQuota}.
+        """
+        return self._parts.database.write(lambda txn: setQuota_txn(txn, self._row, limitOctets))
+
+    def lockMaildrop(self) -> Callable[[], None]:
+        """
+        See L{IAccount.lockMaildrop}.
+        """
+        locked = self._parts.lockedMaildrops
+        if self.accountId in locked:
+            raise InUse("another session has the maildrop")
+        locked.add(self.accountId)
+        isHeld = True
+
+        def unlock() -> None:
+            nonlocal isHeld
+            if isHeld:
+                isHeld = False
+                locked.discard(self.accountId)
+
+        return unlock
+
+    def _made(self, mailboxId: int) -> IMailbox:
+        return Mailbox(self._parts, self.accountId, mailboxId)
+
+    def _require_txn(self, txn: Transaction) -> None:
+        if txn.execute("SELECT 1 FROM account WHERE id = ?", (self._row,)).fetchone() is None:
+            raise NoSuchAccount("removed meanwhile")

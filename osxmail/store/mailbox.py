@@ -1,0 +1,181 @@
+# -*- test-case-name: tests.unit.store.test_mailbox -*-
+"""
+A mailbox: a log of changes with UIDs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults
+from zope.interface import implementer
+
+from osxmail.errors import NoSuchMailbox
+from osxmail.interfaces import IIncoming, IMailbox, IMailboxListener, IMessage, ISnapshot
+from osxmail.mail.acceptance import Appended, Changes, Copied, FlagsStored, MailboxStatus
+from osxmail.mail.searchkeys import SearchKey
+from osxmail.store.changes import Delta, readDelta
+from osxmail.store.connection import Transaction
+from osxmail.store.copying import copy_txn
+from osxmail.store.expunging import expunge_txn, remove_txn
+from osxmail.store.flagging import storeFlags_txn
+from osxmail.store.incoming import Incoming
+from osxmail.store.parts import Parts
+from osxmail.store.statuses import readStatus
+
+T = TypeVar("T")
+
+
+@implementer(IMailbox)
+class Mailbox:
+    """
+    See L{IMailbox}.
+
+    What changes the mailbox fires when its snapshot, where somebody listens to it, has caught up with the change.
+    """
+
+    __slots__ = ("_accountId", "_parts", "mailboxId")
+
+    def __init__(self, parts: Parts, accountId: str, mailboxId: int) -> None:
+        self.mailboxId = mailboxId
+        self._accountId = accountId
+        self._parts = parts
+
+    def __repr__(self) -> str:
+        return f"<Mailbox {self.mailboxId} of {self._accountId}>"
+
+    # --------------------------------------------------------------------------------------------- reading
+
+    def status(self) -> Deferred[MailboxStatus]:
+        """
+        See L{IMailbox.status}.
+        """
+        return self._parts.database.read(lambda txn: readStatus(txn, self.mailboxId), isSingle=True)
+
+    def messages(self, uids: Sequence[int]) -> Deferred[list[tuple[int, IMessage]]]:
+        """
+        See L{IMailbox.messages}.
+        """
+        return self._parts.rows.messages(self.mailboxId, uids)
+
+    def renderings(self, uids: Sequence[int], columns: Sequence[str]) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
+        """
+        See L{IMailbox.renderings}.
+        """
+        return self._parts.rows.renderings(self.mailboxId, uids, columns)
+
+    def search(self, key: SearchKey, uids: Sequence[int] | None = None) -> Deferred[list[int]]:
+        """
+        See L{IMailbox.search}.
+        """
+        from osxmail.store.search import searchMailbox
+
+        return searchMailbox(self._parts, self.mailboxId, key, uids)
+
+    def changesSince(self, modseq: int) -> Deferred[Changes]:
+        """
+        See L{IMailbox.changesSince}.
+        """
+        return self._parts.database.read(lambda txn: _asChanges(readDelta(txn, self.mailboxId, modseq)), isSingle=True)
+
+    def snapshot(self, listener: IMailboxListener) -> Deferred[ISnapshot]:
+        """
+        See L{IMailbox.snapshot}.
+        """
+        return self._parts.shelf.obtain(self.mailboxId, listener)  # type: ignore[return-value]
+
+    def release(self, listener: IMailboxListener) -> None:
+        """
+        See L{IMailbox.release}.
+        """
+        self._parts.shelf.release(self.mailboxId, listener)
+
+    # --------------------------------------------------------------------------------------------- changing
+
+    def claimRecent(self) -> Deferred[tuple[int, int]]:
+        """
+        See L{IMailbox.claimRecent}.
+        """
+        return Deferred.fromCoroutine(self._claimRecent())
+
+    async def _claimRecent(self) -> tuple[int, int]:
+        status = await self.status()
+        if status.firstRecentUid == status.uidnext:
+            # Mostly nothing has come: no need to write.
+            return status.uidnext, status.uidnext
+        return await self._parts.database.write(self._claimRecent_txn)
+
+    def _claimRecent_txn(self, txn: Transaction) -> tuple[int, int]:
+        row = txn.execute("SELECT first_recent_uid, uidnext FROM mailbox WHERE id = ?", (self.mailboxId,)).fetchone()
+        if row is None:
+            raise NoSuchMailbox("deleted meanwhile")
+        txn.execute("UPDATE mailbox SET first_recent_uid = uidnext WHERE id = ?", (self.mailboxId,))
+        return row[0], row[1]
+
+    def append(self, incoming: IIncoming, flags: Sequence[str], internalDate: float | None) -> Deferred[Appended]:
+        """
+        See L{IMailbox.append}.
+        """
+        assert isinstance(incoming, Incoming), "a message comes in by the store's own incoming()"
+        appended = self._parts.accepting.append(self._accountId, self.mailboxId, incoming, flags, internalDate)
+        return appended.addCallback(self._caughtUp, (self.mailboxId,))
+
+    def storeFlags(
+        self, uids: Sequence[int], operation: str, flags: Sequence[str], unchangedSince: int | None = None
+    ) -> Deferred[FlagsStored]:
+        """
+        See L{IMailbox.storeFlags}.
+        """
+        if operation not in ("+", "-", "="):
+            raise ValueError(operation)
+        return self._change(lambda txn: storeFlags_txn(txn, self.mailboxId, uids, operation, flags, unchangedSince))
+
+    def copy(self, uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
+        """
+        See L{IMailbox.copy}.
+        """
+        return self._copy(uids, target, isMove=False)
+
+    def move(self, uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
+        """
+        See L{IMailbox.move}.
+        """
+        return self._copy(uids, target, isMove=True)
+
+    def _copy(self, uids: Sequence[int], target: IMailbox, isMove: bool) -> Deferred[Copied]:
+        now = self._parts.now()
+        return self._change(
+            lambda txn: copy_txn(txn, self.mailboxId, uids, target.mailboxId, now, isMove), target.mailboxId
+        )
+
+    def expunge(self, uids: Sequence[int] | None = None) -> Deferred[tuple[int, ...]]:
+        """
+        See L{IMailbox.expunge}.
+        """
+        return self._change(lambda txn: expunge_txn(txn, self.mailboxId, uids))
+
+    def remove(self, uids: Sequence[int]) -> Deferred[tuple[int, ...]]:
+        """
+        See L{IMailbox.remove}.
+        """
+        return self._change(lambda txn: tuple(remove_txn(txn, self.mailboxId, uids)))
+
+    def _change(self, function: Callable[[Transaction], T], *others: int) -> Deferred[T]:
+        mailboxIds = (self.mailboxId, *others)
+        return self._parts.database.write(function).addCallback(self._caughtUp, mailboxIds)
+
+    def _caughtUp(self, result: T, mailboxIds: Sequence[int]) -> T | Deferred[T]:
+        waits = [wait for each in mailboxIds if (wait := self._parts.shelf.caughtUp(each)) is not None]
+        if not waits:
+            return result
+        return gatherResults(waits).addCallback(lambda _: result)
+
+
+def _asChanges(delta: Delta) -> Changes:
+    changed = delta.changed
+    return Changes(
+        delta.highestModseq,
+        tuple(zip(changed.uids, changed.flags, changed.modseqs, changed.sizes, changed.dates, strict=True)),
+        tuple(delta.vanished),
+    )

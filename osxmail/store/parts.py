@@ -1,0 +1,34 @@
+# -*- test-case-name: tests.unit.store.test_store -*-
+"""
+What accounts and mailboxes are made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define
+
+from osxmail.store.accepting import Accepting
+from osxmail.store.database import Database
+from osxmail.store.message import MessageRows
+from osxmail.store.octets import Octets
+from osxmail.store.shelf import Shelf
+
+
+@define(eq=False, slots=True)
+class Parts:
+    """
+    The parts of one store.
+
+    @ivar now: the wall clock, seconds since the epoch.
+    @ivar lockedMaildrops: the accounts whose maildrop a POP3 session of this process has.
+    """
+
+    database: Database
+    octets: Octets
+    accepting: Accepting
+    rows: MessageRows
+    shelf: Shelf
+    now: Callable[[], float]
+    lockedMaildrops: set[str]

@@ -1,0 +1,44 @@
+# -*- test-case-name: tests.unit.store.test_mailbox -*-
+"""
+The numbers of mailboxes, from their rows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from osxmail.errors import NoSuchMailbox
+from osxmail.mail.acceptance import MailboxStatus
+from osxmail.store.connection import Transaction
+
+#: The fields of L{MailboxStatus}, in order.
+_COLUMNS = """m.id, m.name, m.uidvalidity, m.uidnext, m.highestmodseq, m.messages, m.unseen, m.deleted, m.octets,
+    m.first_recent_uid,
+    EXISTS (SELECT 1 FROM subscription s WHERE s.account_id = m.account_id AND s.name = m.name), m.special_use"""
+
+
+def readStatus(txn: Transaction, mailboxId: int) -> MailboxStatus:
+    """
+    @raise NoSuchMailbox: it was deleted.
+    """
+    row = txn.execute(f"SELECT {_COLUMNS} FROM mailbox m WHERE m.id = ?", (mailboxId,)).fetchone()
+    if row is None:
+        raise NoSuchMailbox("deleted meanwhile")
+    return _status(row)
+
+
+def readStatuses(txn: Transaction, account: int) -> tuple[MailboxStatus, ...]:
+    """
+    Every mailbox of an account, ordered by name, INBOX first.
+    """
+    row = txn.execute(
+        f"""SELECT json_group_array(json_array({_COLUMNS})) FROM
+            (SELECT * FROM mailbox WHERE account_id = ? ORDER BY name <> 'INBOX', name) m""",
+        (account,),
+    ).fetchone()
+    return tuple(map(_status, json.loads(row[0])))
+
+
+def _status(row: Any) -> MailboxStatus:
+    return MailboxStatus(*row[:10], subscribed=bool(row[10]), specialUse=row[11])

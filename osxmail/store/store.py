@@ -1,0 +1,173 @@
+# -*- test-case-name: tests.unit.store.test_store -*-
+"""
+The store as a whole: its parts, put together, as the L{IMailStore} of the other rooms.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from osxmail.errors import NoSuchAccount
+from osxmail.interfaces import IAccount, IIncoming, IMailStore
+from osxmail.mail.acceptance import Acceptance, Accepted, TraceEvent
+from osxmail.mail.address import Address
+from osxmail.store.accepting import Accepting
+from osxmail.store.account import Account
+from osxmail.store.accountrows import findAccount_txn, makeAccount_txn, removeAccount_txn
+from osxmail.store.connection import Transaction
+from osxmail.store.database import Database
+from osxmail.store.incoming import Incoming
+from osxmail.store.message import MessageRows
+from osxmail.store.octets import Octets
+from osxmail.store.parts import Parts
+from osxmail.store.queueid import QueueIds
+from osxmail.store.queuetable import QueueTable
+from osxmail.store.shelf import Shelf
+from osxmail.store.trace import TraceTable
+
+DATABASE_NAME = "osxmail.sqlite"
+
+
+@implementer(IMailStore)
+class Store:
+    """
+    See L{IMailStore}.
+
+    @ivar database: the database, for the other parts of this room.
+    @ivar queue: the L{osxmail.interfaces.IQueue}.
+    """
+
+    def __init__(
+        self, data: Path, reactor: Any = None, now: Callable[[], float] = time.time, holder: str = "1"
+    ) -> None:
+        """
+        @param data: the folder of the store; it exists.
+        @param reactor: an L{IReactorFromThreads} and L{IReactorTime}; the global one if it is C{None}.
+        @param now: the wall clock, seconds since the epoch.
+        @param holder: names this process among those that share the store.
+        """
+        if reactor is None:
+            from twisted.internet import reactor
+        self.database = Database(data / DATABASE_NAME, reactor)
+        self.octets = Octets(self.database, data)
+        self.queue = QueueTable(self.database, self.octets, holder, now)
+        self._trace = TraceTable(self.database)
+        self._queueIds = QueueIds()
+        self._now = now
+        shelf = Shelf(self.database, reactor)
+        accepting = Accepting(self.database, self.octets, shelf.changed, self.queue.tellListeners, now)
+        self.queue.join(accepting)
+        self.parts = Parts(
+            self.database, self.octets, accepting, MessageRows(self.database, self.octets), shelf, now, set()
+        )
+
+    def open(self) -> Deferred[None]:
+        """
+        Open the files, upgrade what is old.  Fires when the store serves.
+
+        @raise StoreAway: (in the Deferred) it cannot be opened.
+        """
+        return Deferred.fromCoroutine(self._open())
+
+    async def _open(self) -> None:
+        await self.database.open()
+        try:
+            await self.octets.start()
+            await self.queue.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    def close(self) -> Deferred[None]:
+        """
+        Take no more, finish what was taken, close the files.
+        """
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        await self.database.close()
+        await self.octets.stop()
+
+    # -------------------------------------------------------------------------------------------- IMailStore
+
+    def incoming(self, limitOctets: int) -> IIncoming:
+        """
+        See L{IMailStore.incoming}.
+        """
+        return self.octets.incoming(limitOctets)
+
+    def newQueueId(self) -> str:
+        """
+        See L{IMailStore.newQueueId}.
+        """
+        return self._queueIds.new()
+
+    def accept(self, acceptance: Acceptance, incoming: IIncoming) -> Deferred[Accepted]:
+        """
+        See L{IMailStore.accept}.
+        """
+        assert isinstance(incoming, Incoming), "a message comes in by the store's own incoming()"
+        return self.parts.accepting.accept(acceptance, incoming)
+
+    def account(self, accountId: str, address: Address) -> Deferred[IAccount]:
+        """
+        See L{IMailStore.account}.
+        """
+        return Deferred.fromCoroutine(self._account(accountId, address))
+
+    async def _account(self, accountId: str, address: Address) -> IAccount:
+        account = await self.existingAccount(accountId)
+        if account is not None:
+            return account
+
+        def write_txn(txn: Transaction) -> int:
+            row = findAccount_txn(txn, accountId)
+            return makeAccount_txn(txn, accountId, str(address), self._now()) if row is None else row
+
+        return Account(self.parts, accountId, await self.database.write(write_txn))
+
+    def existingAccount(self, accountId: str) -> Deferred[IAccount | None]:
+        """
+        See L{IMailStore.existingAccount}.
+        """
+        return self.database.read(lambda txn: findAccount_txn(txn, accountId), isSingle=True).addCallback(
+            lambda row: None if row is None else Account(self.parts, accountId, row)
+        )
+
+    def removeAccount(self, accountId: str) -> Deferred[None]:
+        """
+        See L{IMailStore.removeAccount}.
+        """
+
+        def write_txn(txn: Transaction) -> None:
+            row = findAccount_txn(txn, accountId)
+            if row is None:
+                raise NoSuchAccount(accountId)
+            mailboxIds = removeAccount_txn(txn, row)
+            txn.afterCommit(lambda: self.parts.shelf.gone(mailboxIds))
+
+        return self.database.write(write_txn)
+
+    def recordTrace(self, events: Sequence[TraceEvent]) -> Deferred[None]:
+        """
+        See L{IMailStore.recordTrace}.
+        """
+        return self._trace.recordTrace(events)
+
+    def trace(self, term: str, since: float, limit: int) -> Deferred[tuple[TraceEvent, ...]]:
+        """
+        See L{IMailStore.trace}.
+        """
+        return self._trace.trace(term, since, limit)
+
+    def mailboxesChanged(self, mailboxIds: Sequence[int]) -> None:
+        """
+        Another process says that it has changed these.
+        """
+        self.parts.shelf.changed(mailboxIds)

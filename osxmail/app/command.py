@@ -207,7 +207,7 @@ def accountOptions(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("address")
 @accountOptions
 @pass_context
-def accountAdd(context: Context, address: str, password_stdin: bool, **options: Any) -> None:
+def accountAdd(context: Context, /, address: str, password_stdin: bool, **options: Any) -> None:
     """Make an account; without --password-stdin a password is made up and printed."""
     result = context.ask("account.add", address=address, password=_password(password_stdin), **options)
     click.echo(f"{result['address']}: added")
@@ -219,7 +219,7 @@ def accountAdd(context: Context, address: str, password_stdin: bool, **options: 
 @click.argument("address")
 @accountOptions
 @pass_context
-def accountSet(context: Context, address: str, password_stdin: bool, **options: Any) -> None:
+def accountSet(context: Context, /, address: str, password_stdin: bool, **options: Any) -> None:
     """Change an account."""
     result = context.ask("account.set", address=address, password=_password(password_stdin), **options)
     click.echo(f"{result['address']}: changed")

@@ -82,6 +82,7 @@ class House:
 
     @ivar services: what listens just now.
     @ivar reload: reads the configuration again; returns lines about what changed and what needs a restart.
+    @ivar forget: makes the directories forget what they remember of accounts.
     """
 
     hostname: str
@@ -98,7 +99,7 @@ class House:
     explainer: Explainer
     services: Callable[[], Sequence[Service]]
     reload: Callable[[], Any]
-    quotaDefault: Callable[[], int]
+    forget: Callable[[], None]
 
 
 def commandsOf(house: House) -> dict[str, Command]:
@@ -119,6 +120,7 @@ class _Commands:
         self.house = house
 
     def _changed(self, what: str, name: str) -> None:
+        self.house.forget()
         log.info("{event}", event="administration.changed", what=what, name=name)
 
 
@@ -328,7 +330,9 @@ class AccountCommands(_Commands):
         for account in await self.house.accounts.listAccounts():
             kept = await self.house.store.existingAccount(account.accountId)
             quota = await kept.quota() if kept is not None else None
-            limit = account.quotaOctets if account.quotaOctets is not None else self.house.quotaDefault()
+            limit = (
+                account.quotaOctets if account.quotaOctets is not None else self.house.settings.octets("account.quota")
+            )
             rows.append(
                 {
                     "address": str(account.address), "name": account.fullName, "state": account.state,
@@ -346,7 +350,7 @@ class AccountCommands(_Commands):
         kept = await self.house.store.existingAccount(record.accountId)
         quota = await kept.quota() if kept is not None else None
         mailboxes = await kept.listMailboxes() if kept is not None else ()
-        limit = record.quotaOctets if record.quotaOctets is not None else self.house.quotaDefault()
+        limit = record.quotaOctets if record.quotaOctets is not None else self.house.settings.octets("account.quota")
         return {
             "address": str(record.address),
             "login": record.login,

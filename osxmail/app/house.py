@@ -5,6 +5,326 @@ The parts, put together: this reads as a parts list.
 
 from __future__ import annotations
 
-from twisted.logger import Logger
+import ipaddress
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import ILogObserver, Logger
+from twisted.python.failure import Failure
+
+from osxmail import __version__
+from osxmail.app import commands, quickstart
+from osxmail.app.config import LISTENERS, Configuration, readConfiguration
+from osxmail.app.control import ControlFactory
+from osxmail.app.controlclient import SOCKET_NAME
+from osxmail.app.directories import Directories
+from osxmail.app.listeners import Listener
+from osxmail.app.log import LogFiles
+from osxmail.app.settings import Settings
+from osxmail.delivery.bounces import Bounces
+from osxmail.delivery.explain import Explainer
+from osxmail.delivery.local import LocalDelivery
+from osxmail.delivery.reception import Reception
+from osxmail.delivery.remote import RemoteDelivery
+from osxmail.delivery.router import Router
+from osxmail.delivery.scheduler import Scheduler
+from osxmail.directory.checkers import DirectoryChecker
+from osxmail.directory.local import LocalDirectory
+from osxmail.directory.passwords import Passwords
+from osxmail.errors import AlreadyExists, ConfigurationError, Refused
+from osxmail.mail.acceptance import Domain
+from osxmail.net.dns import Resolver
+from osxmail.net.dnswire import Server
+from osxmail.net.tls import CertificateFiles, ClientTLS, ServerCertificates, makeSelfSigned
+from osxmail.protocols.base import GateFactory
+from osxmail.protocols.imap import ImapFactory
+from osxmail.protocols.lmtp import LMTPFactory
+from osxmail.protocols.pop3 import POP3Factory
+from osxmail.protocols.realm import MailRealm
+from osxmail.protocols.sessions import Sessions
+from osxmail.protocols.smtp import SMTPFactory
+from osxmail.protocols.submission import SubmissionFactory
+from osxmail.store.domains import Domains
+from osxmail.store.localaccounts import LocalAccounts
+from osxmail.store.settingrows import SettingRows
+from osxmail.store.store import Store
 
 log = Logger(namespace="osxmail.app")
+
+#: How long a stop waits for commands and deliveries that are under way.
+STOP_GRACE_SECONDS = 10.0
+
+
+class Osxmail(MultiService):
+    """
+    The whole service.  Its children are the listeners and the log.
+
+    @ivar configuration: the one that counts.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        from twisted.internet import reactor
+
+        super().__init__()
+        self.configuration = configuration
+        self._reactor: Any = reactor
+        self._started = time.time()
+        self._isReady = False
+        self._certificates = _configuredCertificates(configuration)
+        self.settings = Settings(configuration.pins)
+        self.listeners = [Listener(name, endpoint) for name, endpoint in configuration.listen]
+        self.controlListener = Listener("control", f"unix:{_socketPath(configuration.data)}:mode=600")
+        for listener in self.listeners:
+            listener.setServiceParent(self)
+        self.logs = LogFiles(configuration.data / "logs", self.settings, sys.stdout)
+        self._build()
+
+    def _build(self) -> None:
+        configuration, settings, reactor = self.configuration, self.settings, self._reactor
+        hostname = configuration.hostname
+        ownHosts = (hostname, *self._ownAddresses())
+        self.store = Store(configuration.data, reactor)
+        self.domains = Domains(self.store.database, reactor)
+        self.accounts = LocalAccounts(self.store.database, reactor)
+        self.settingRows = SettingRows(self.store.database)
+        self.sessions = Sessions(settings, reactor)
+        self.resolver = Resolver([Server(host, port) for host, port in configuration.resolvers])
+        self.passwords = Passwords(settings)
+        self.directory = Directories(LocalDirectory(self.accounts, self.passwords), ownHosts, configuration.directories)
+        self.router = Router(
+            hostname, self.domains, self.directory, settings, self.store, self.accounts,
+            self._ownAddresses, reactor,
+        )  # fmt: skip
+        self.reception = Reception(hostname, self.store, self.router, self.directory, settings)
+        self.scheduler = Scheduler(
+            queue=self.store.queue,
+            remote=RemoteDelivery(hostname, self.resolver, settings, ClientTLS(), ownHosts),
+            local=LocalDelivery(self.store, self.store.queue, self.router, settings),
+            bounces=Bounces(hostname, self.store, self.router, settings),
+            settings=settings,
+        )
+        self.portal = Portal(MailRealm(self.store, settings), [DirectoryChecker(self.directory)])
+        self.commands = commands.commandsOf(
+            commands.House(
+                hostname=hostname,
+                started=self._started,
+                settings=settings,
+                settingRows=self.settingRows,
+                store=self.store,
+                queue=self.store.queue,
+                domains=self.domains,
+                accounts=self.accounts,
+                directory=self.directory,
+                forget=self.directory.forget,
+                sessions=self.sessions,
+                passwords=self.passwords,
+                explainer=Explainer(self.reception, self.directory),
+                services=lambda: [commands.Service(one.service, one.endpoint, one.address) for one in self.listeners],
+                reload=self.reload,
+            )
+        )
+
+    def _ownAddresses(self) -> tuple[str, ...]:
+        """
+        The addresses we are known to listen on.
+        """
+        found = {"127.0.0.1", "::1"}
+        for listener in getattr(self, "listeners", ()):
+            host = listener.address.rpartition(":")[0].strip("[]")
+            try:
+                if not ipaddress.ip_address(host).is_unspecified:
+                    found.add(host)
+            except ValueError:
+                # A Unix socket, or not bound yet.
+                continue
+        return tuple(found)
+
+    def _factory(self, service: str) -> GateFactory:
+        settings, sessions, clock, tls = self.settings, self.sessions, self._reactor, self.certificates
+        hostname, isTLS = self.configuration.hostname, LISTENERS[service]
+        if service in ("imap", "imaps"):
+            return ImapFactory(service, settings, sessions, clock, self.portal, self.store, hostname, tls, isTLS)
+        if service in ("pop3", "pop3s"):
+            return POP3Factory(service, settings, sessions, clock, self.portal, hostname, tls, isTLS)
+        if service == "lmtp":
+            return LMTPFactory(service, settings, sessions, clock, hostname, self.reception, None, tls, isTLS)
+        kind: type[SMTPFactory] = SMTPFactory if service == "smtp" else SubmissionFactory
+        return kind(service, settings, sessions, clock, hostname, self.reception, self.portal, tls, isTLS)
+
+    # ------------------------------------------------------------------------------------------------- start
+
+    def setServiceParent(self, parent: Any) -> None:
+        # twistd asks its application for a log observer: events have fields, which its own would not show.
+        super().setServiceParent(parent)
+        if hasattr(parent, "setComponent"):
+            parent.setComponent(ILogObserver, self.logs)
+
+    def startService(self) -> None:
+        data = self.configuration.data
+        try:
+            # Only now: before, with --uid, it would have been root's.
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.logs.startService()
+        except OSError as error:
+            raise SystemExit(
+                f"osxmail: data: {data}: {error.strerror}; make it, for the user who runs osxmail"
+            ) from None
+        super().startService()
+        starting = Deferred.fromCoroutine(self._start())
+        starting.addErrback(self._giveUp)
+
+    async def _start(self) -> None:
+        configuration = self.configuration
+        self.certificates = self._certificates or _ownCertificate(configuration)
+        self.passwords.start()
+        self.directory.start()
+        await self.store.open()
+        await self.reloadSettings()
+        for name in configuration.domains:
+            if await self.domains.domain(name) is None:
+                await self.domains.addDomain(Domain(name))
+        text = ""
+        if configuration.path is None:
+            passwords = quickstart.quickstartPasswords(configuration.data)
+            await quickstart.makeAccounts(self.commands["account.add"], passwords)
+            text = quickstart.firstSteps(passwords)
+        self.scheduler.startService()
+        for listener in self.listeners:
+            listener.door.open(self._factory(listener.service), self.certificates)
+        self.controlListener.startService()
+        control = ControlFactory("control", self.settings, self.sessions, self._reactor)
+        control.commands = self.commands
+        self.controlListener.door.open(control, self.certificates)
+        await DeferredList([listener.bound for listener in (*self.listeners, self.controlListener)])
+        signal.signal(signal.SIGHUP, self._hangUp)
+        for name in configuration.later:
+            log.warn("{event}", event="listener.later", listener=name, text="this version has none yet")
+        self._isReady = True
+        log.info("{event}", event="server.started", version=__version__, hostname=configuration.hostname)
+        if text:
+            print(text, flush=True)
+        print("osxmail is ready", flush=True)
+
+    async def reloadSettings(self) -> None:
+        """
+        Take the store's rows.
+        """
+        self.settings.load(await self.settingRows.settings())
+
+    def _giveUp(self, failure: Failure) -> None:
+        errorText = str(failure.value) or type(failure.value).__name__
+        log.failure("{event}", failure, event="server.failed")
+        print(f"osxmail: cannot start: {errorText}", file=sys.stderr, flush=True)
+
+        # twistd's exit status does not tell of a start that failed later.
+        def leave() -> None:
+            self.logs.flush()
+            os._exit(1)
+
+        self._reactor.addSystemEventTrigger("after", "shutdown", leave)
+        self._reactor.stop()
+
+    # ------------------------------------------------------------------------------------------------ reload
+
+    def _hangUp(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._reloadForSignal)
+
+    def _reloadForSignal(self) -> None:
+        reloading = Deferred.fromCoroutine(self.reload())
+        # What is wrong has been logged by reload.
+        reloading.addErrback(lambda failure: failure.trap(Refused))
+
+    async def reload(self) -> list[str]:
+        """
+        Read the configuration again and take what can change while we run.
+
+        @return: what was done, and what waits for a restart, a line each.
+        @raise Refused: it cannot be used; nothing has changed.
+        """
+        old = self.configuration
+        if old.path is None:
+            await self.reloadSettings()
+            return ["the quickstart has no configuration file; settings were read again"]
+        try:
+            new = readConfiguration(old.path)
+            files = _certificateFiles(new)
+            if files:
+                self.certificates.reload(files)
+        except ConfigurationError as error:
+            log.error("{event}", event="configuration.refused", problems=tuple(error.problems))
+            raise Refused("nothing was changed:\n" + "\n".join(error.problems)) from None
+        notes = ["certificates: read again"] if files else []
+        if self.directory.replace(new.directories):
+            notes.append("directory: replaced")
+        self.settings.pin(new.pins)
+        await self.reloadSettings()
+        for name in new.domains:
+            try:
+                await self.domains.addDomain(Domain(name))
+                notes.append(f"domain {name}: added")
+            except AlreadyExists:
+                continue
+        for what, differs in [
+            ("hostname", new.hostname != old.hostname),
+            ("data", new.data != old.data),
+            ("listen", new.listen != old.listen),
+            ("dns", new.resolvers != old.resolvers),
+        ]:
+            if differs:
+                notes.append(f"{what}: changed in the file; counts from the next start on")
+        self.configuration = new
+        log.info("{event}", event="configuration.reloaded", notes=tuple(notes))
+        return notes or ["nothing has changed"]
+
+    # -------------------------------------------------------------------------------------------------- stop
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        log.info("{event}", event="server.stopping")
+        # No new work: nobody gets in, nothing is claimed.
+        await DeferredList([listener.stopService() for listener in (*self.listeners, self.controlListener)])
+        for listener in list(self.listeners):
+            listener.running = 0
+        await DeferredList([self.sessions.stop(STOP_GRACE_SECONDS), self.scheduler.stopService()])
+        await DeferredList([self.directory.stop(), self.passwords.stop()])
+        await self.store.close()
+        self.running = 0
+        log.info("{event}", event="server.stopped")
+        self.logs.stopService()
+
+
+def _socketPath(data: Path) -> Path:
+    path = data / SOCKET_NAME
+    # sun_path has 108 octets on Linux.
+    if len(os.fsencode(path)) > 100:
+        raise ConfigurationError([f"data: {data}: too long a path for a Unix socket in it; choose a shorter one"])
+    return path
+
+
+def _certificateFiles(configuration: Configuration) -> list[CertificateFiles]:
+    first = [configuration.certificate] if configuration.certificate else []
+    return first + list(configuration.certificates)
+
+
+def _configuredCertificates(configuration: Configuration) -> ServerCertificates | None:
+    files = _certificateFiles(configuration)
+    return ServerCertificates(files) if files else None
+
+
+def _ownCertificate(configuration: Configuration) -> ServerCertificates:
+    """
+    One that nobody vouches for, made once.
+    """
+    certificate, key = configuration.data / "self-signed.pem", configuration.data / "self-signed.key"
+    if not (certificate.exists() and key.exists()):
+        makeSelfSigned([configuration.hostname, "localhost", "127.0.0.1"], certificate, key)
+    return ServerCertificates([CertificateFiles(certificate, key)])

@@ -49,6 +49,8 @@ class Listener(Service):
     """
     One endpoint of one service.  Bound in C{privilegedStartService}, so that ports below 1024 are ours before
     C{--uid} takes effect.
+
+    @ivar bound: fires when it is.
     """
 
     def __init__(self, name: str, endpoint: str) -> None:
@@ -56,7 +58,7 @@ class Listener(Service):
         self.service = name
         self.endpoint = endpoint
         self.door = Door()
-        self._port: Deferred[IListeningPort] | None = None
+        self.bound: Deferred[None] = Deferred()
         self._listening: IListeningPort | None = None
 
     @property
@@ -76,12 +78,12 @@ class Listener(Service):
         from twisted.internet import reactor
 
         super().privilegedStartService()
-        port = self._port = serverFromString(reactor, self.endpoint).listen(self.door)
+        port = serverFromString(reactor, self.endpoint).listen(self.door)
         problems: list[BaseException] = []
 
-        def listening(result: IListeningPort) -> IListeningPort:
+        def listening(result: IListeningPort) -> None:
             self._listening = result
-            return result
+            self.bound.callback(None)
 
         port.addCallbacks(listening, lambda failure: problems.append(failure.value))
         if problems:
@@ -91,7 +93,7 @@ class Listener(Service):
 
     def startService(self) -> None:
         super().startService()
-        if self._port is None:
+        if self._listening is None:
             self.privilegedStartService()
 
     def stopService(self) -> Deferred[None]:
@@ -100,7 +102,7 @@ class Listener(Service):
         """
         super().stopService()
         self.door.close()
-        listening, self._listening, self._port = self._listening, None, None
+        listening, self._listening = self._listening, None
         if listening is None:
             return succeed(None)
         stopped = listening.stopListening()

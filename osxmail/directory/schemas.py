@@ -298,6 +298,8 @@ class Reader:
         the programs and files of NIS mail aliases.
         """
         text = text.strip()
+        if text.lstrip('"').startswith(("|", "/", ":")):
+            return None
         try:
             if "@" not in text and self._domains:
                 return Address.parse(f"{text}@{self._domains[0]}")

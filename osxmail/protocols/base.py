@@ -189,7 +189,7 @@ class Gate(Protocol):
                     raise LineTooLong
                 self._burst += 1
                 if self._burst > MAX_BURST_LINES:
-                    await self._letOthers()
+                    await self.letOthers()
                 if newline > start and buffer[newline - 1] == 13:
                     newline -= 1
                 return buffer[start:newline]
@@ -249,7 +249,10 @@ class Gate(Protocol):
         if self._end is not None and self._offset >= len(self._buffer):
             raise self._end
 
-    async def _letOthers(self) -> None:
+    async def letOthers(self) -> None:
+        """
+        Give the reactor a turn: long work is done in slices.
+        """
         self._burst = 0
         turn: Deferred[None] = Deferred()
         self.clock.callLater(0, turn.callback, None)

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_accepting -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 New messages: the one durable act of mail that comes in, and IMAP's APPEND.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_account -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 One person's mailboxes.
 """

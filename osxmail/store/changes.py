@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_changes -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 What has changed in a mailbox since a MODSEQ: the one way in which sessions, processes and nodes catch up.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_copying -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 COPY and MOVE: rows are copied, octets never (RFC 3501 6.4.7, RFC 6851).
 """

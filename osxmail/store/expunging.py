@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_expunging -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 Messages leave a mailbox.  Their octets stay until the collection finds that nobody names them.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_flagging -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 Flags and keywords of messages (RFC 3501 2.3.2, RFC 7162 3.1).
 """

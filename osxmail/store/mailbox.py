@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_mailbox -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 A mailbox: a log of changes with UIDs.
 """

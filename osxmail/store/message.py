@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_message -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 Messages to read: rows of C{message} with their prefix and octets, many in one hop.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_store -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 What accounts and mailboxes are made with.
 """

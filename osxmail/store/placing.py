@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_accepting -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 Places for new messages: UIDs, MODSEQs and quota for all the messages of a batch, with few statements.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_account -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 What an account uses and may use.  Each transaction that adds or removes messages changes the numbers itself.
 """

@@ -9,7 +9,6 @@ its own: no transaction is open while text is decoded, and what is in memory is 
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from osxmail.errors import NoSuchMailbox, StoreDamaged
+from osxmail.mail.header import headerEnd
 from osxmail.mail.mime import Rendering, renderMessage
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.net.threads import Pool
@@ -31,6 +31,7 @@ from osxmail.store.searchplan import BODY, ROW, SENT, Candidate, Plan, plan
 SEARCH_THREADS = 2
 MAX_WAITING_SEARCHES = 10_000
 SLICE_MESSAGES = 256
+SLICE_ROWS = 5_000  # where nothing but rows is looked at
 SLICE_OCTETS = 2 * 1024 * 1024  # of messages that are looked through in one go
 FIRST_HEAD_OCTETS = 4096  # of a message in a row that are read for its header; most headers are smaller
 MAX_HEADER_OCTETS = 262_144  # of a header that are searched
@@ -224,15 +225,13 @@ class _Source:
         """
         Prefix and header section; at most L{MAX_HEADER_OCTETS} of the latter.
         """
+        limit = min(self._size, MAX_HEADER_OCTETS)
         wanted = FIRST_HEAD_OCTETS
         while True:
-            wanted = min(wanted, self._size, MAX_HEADER_OCTETS)
-            data = self._head if self._place is None and self._head else self.read(0, wanted)
+            data = self._head if self._place is None else self.read(0, min(wanted, limit))
             end = headerEnd(data)
-            if end is not None:
+            if end < len(data) or len(data) >= limit:
                 return self._prefix + data[:end]
-            if len(data) >= min(self._size, MAX_HEADER_OCTETS):
-                return self._prefix + data
             if self._place is None:
                 raise _More
             wanted *= 8
@@ -251,3 +250,61 @@ class _Source:
                 break
             data += piece
         return renderMessage(bytes(data), self._prefix)
+
+
+def _cut(joined: bytes | None, lengths: str | None) -> list[bytes]:
+    pieces = []
+    at = 0
+    for length in numbersFrom(lengths, "I"):
+        pieces.append((joined or b"")[at : at + length])
+        at += length
+    return pieces
+
+
+def _readRows(txn: Transaction, mailboxId: int, key: SearchKey, uids: Sequence[int] | None) -> tuple[_Found, Plan]:
+    if txn.execute("SELECT 1 FROM mailbox WHERE id = ?", (mailboxId,)).fetchone() is None:
+        raise NoSuchMailbox("deleted meanwhile")
+    row = txn.execute(
+        "SELECT group_concat(bit), group_concat(name, ' ') FROM keyword WHERE mailbox_id = ?", (mailboxId,)
+    )
+    bits, names = row.fetchone()
+    keywords = dict(zip((names or "").lower().split(), numbersFrom(bits, "I"), strict=True))
+    made = plan(key, keywords)
+    condition = UidCondition(uids)
+    texts = txn.execute(
+        f"""SELECT group_concat(uid), group_concat(certain), group_concat(size) FROM
+            (SELECT uid, {made.atLeast} AS certain, size FROM message
+                WHERE mailbox_id = :mailbox{condition.sql} AND {made.atMost} ORDER BY uid)""",
+        {"mailbox": mailboxId, **condition.args},
+    ).fetchone()
+    return _Found(numbersFrom(texts[0], "I"), numbersFrom(texts[1], "B"), numbersFrom(texts[2], "Q")), made
+
+
+def _slices(found: _Found, need: int) -> Iterator[list[int]]:
+    """
+    The UIDs to be looked at, in pieces of so many messages and so many octets.
+    """
+    piece: list[int] = []
+    octets = 0
+    limit = SLICE_MESSAGES if need > ROW else SLICE_ROWS
+    for uid, isCertain, size in zip(found.uids, found.isCertain, found.sizes, strict=True):
+        if isCertain:
+            continue
+        octets += (size if need >= BODY else min(size, ROW_OCTETS)) if need > SENT else 0
+        if piece and (len(piece) >= limit or octets > SLICE_OCTETS):
+            yield piece
+            piece, octets = [], size
+        piece.append(uid)
+    if piece:
+        yield piece
+
+
+def _sliceReader(mailboxId: int, uids: Sequence[int], head: int, isRowOnly: bool) -> Callable[[Transaction], Any]:
+    def read(txn: Transaction) -> Any:
+        condition = UidCondition(uids)
+        args: dict[str, Any] = {"mailbox": mailboxId, **condition.args}
+        if isRowOnly:
+            return txn.execute(_ROWS_SLICE.format(condition=condition.sql), args).fetchone()
+        return txn.execute(_SLICE.format(condition=condition.sql), {**args, "head": head}).fetchone()
+
+    return read

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_mailbox -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 The numbers of mailboxes, from their rows.
 """
@@ -6,6 +6,7 @@ The numbers of mailboxes, from their rows.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from osxmail.errors import NoSuchMailbox
@@ -40,5 +41,7 @@ def readStatuses(txn: Transaction, account: int) -> tuple[MailboxStatus, ...]:
     return tuple(map(_status, json.loads(row[0])))
 
 
-def _status(row: Any) -> MailboxStatus:
-    return MailboxStatus(*row[:10], subscribed=bool(row[10]), specialUse=row[11])
+def _status(row: Sequence[Any]) -> MailboxStatus:
+    values = list(row)
+    values[10] = bool(values[10])  # subscribed
+    return MailboxStatus(*values)

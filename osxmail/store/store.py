@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_store -*-
+# -*- test-case-name: tests.contracts.test_sqlite_store -*-
 """
 The store as a whole: its parts, put together, as the L{IMailStore} of the other rooms.
 """

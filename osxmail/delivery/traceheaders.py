@@ -8,22 +8,19 @@ Stored octets are never rewritten: all that is added is a prefix.
 from __future__ import annotations
 
 import re
-import time
 from functools import lru_cache
 
 from attrs import frozen
 
 from osxmail.mail.address import Address
 from osxmail.mail.envelope import Client
+from osxmail.mail.headerdate import formatDate
 
 #: RFC 5321 6.3 asks for 100 at least as the limit where hops are counted; ours is lower because nothing honest comes
 #: near: a message that has passed so many servers goes in a circle.
 MAX_RECEIVED = 50
 #: Octets of a Message-ID that the trace keeps (RFC 5322 2.1.1).
 MAX_MESSAGE_ID_OCTETS = 998
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # What EHLO's argument may hold outside a comment (RFC 5321 4.1.1.1); everything else is shown as "?".
 _NOT_IN_HELO = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
@@ -32,14 +29,9 @@ _PROTOCOL = re.compile(r"[A-Z0-9a-z]{1,32}")
 
 
 @lru_cache(maxsize=8)
-def formatDate(seconds: int) -> str:
-    """
-    A moment as RFC 5322 3.3 writes it, in UTC.
-
-    @param seconds: since the epoch.
-    """
-    year, month, day, hour, minute, second, weekday, _, _ = time.gmtime(seconds)
-    return f"{_DAYS[weekday]}, {day:02d} {_MONTHS[month - 1]} {year:04d} {hour:02d}:{minute:02d}:{second:02d} +0000"
+def _date(seconds: int) -> str:
+    # A busy second has thousands of messages.
+    return formatDate(seconds)
 
 
 @frozen
@@ -126,7 +118,7 @@ def receivedField(client: Client, hostname: str, queueId: str, recipient: Addres
         lines.append(f"Received: by {hostname} id {queueId}")
     if recipient is not None:
         lines.append(f"for <{recipient}>")
-    return ("\r\n\t".join(lines) + f";\r\n\t{formatDate(seconds)}\r\n").encode("utf-8", "replace")
+    return ("\r\n\t".join(lines) + f";\r\n\t{_date(seconds)}\r\n").encode("utf-8", "replace")
 
 
 def missingFields(facts: HeaderFacts, hostname: str, queueId: str, seconds: int) -> bytes:
@@ -135,7 +127,7 @@ def missingFields(facts: HeaderFacts, hostname: str, queueId: str, seconds: int)
     """
     missing = ""
     if not facts.hasDate:
-        missing += f"Date: {formatDate(seconds)}\r\n"
+        missing += f"Date: {_date(seconds)}\r\n"
     if not facts.hasMessageId:
         missing += f"Message-ID: <{queueId}@{hostname}>\r\n"
     return missing.encode("ascii")

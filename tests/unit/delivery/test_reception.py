@@ -11,7 +11,7 @@ from osxmail.delivery.router import Router
 from osxmail.delivery.traceheaders import MAX_RECEIVED
 from osxmail.errors import DirectoryAway, Overloaded, StoreAway, StoreFull, TooLarge
 from osxmail.interfaces import IReception
-from osxmail.mail.acceptance import Acceptance, Accepted, Appended, Quota
+from osxmail.mail.acceptance import Acceptance, Accepted, Appended, Domain, Quota
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action, Decision
 from osxmail.mail.envelope import OURSELVES, Client, Envelope, Recipient
@@ -19,6 +19,7 @@ from osxmail.mail.record import AccountState
 from tests.fakes.directory import FakeDirectory, record
 from tests.fakes.domains import FakeDomains
 from tests.fakes.settings import FakeSettings
+from tests.unit.delivery.realstore import MESSAGE, RealStoreTestCase
 
 ANN = Address.parse("ann@example.test")
 FAR = Address.parse("x@far.test")
@@ -135,7 +136,7 @@ class AcceptTests(ReceptionTestCase):
             append.prefix,
             b"Return-Path: <x@far.test>\r\nDelivered-To: ann@example.test\r\n"
             b"Received: from client.test ([192.0.2.1])\r\n\tby mail.test with ESMTP\r\n\tid Q1\r\n"
-            b"\tfor <ann@example.test>;\r\n\tMon, 02 Mar 2026 10:00:00 +0000\r\n",
+            b"\tfor <ann@example.test>;\r\n\tMon, 2 Mar 2026 10:00:00 +0000\r\n",
         )
         self.assertEqual((self.last.queued, self.last.received), ((), self.time))
         self.assertFalse(self.arriving.isAborted)
@@ -223,7 +224,7 @@ class SubmissionTests(ReceptionTestCase):
     def test_missingFields(self) -> None:
         self.accept("x@far.test", client=PERSON, sender=ANN, header=b"Subject: x\r\n\r\n")
         self.assertIn(
-            b"\r\nDate: Mon, 02 Mar 2026 10:00:00 +0000\r\nMessage-ID: <Q1@mail.test>\r\n", self.last.queuePrefix
+            b"\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\nMessage-ID: <Q1@mail.test>\r\n", self.last.queuePrefix
         )
         self.assertEqual(self.last.trace[0].messageId, "Q1@mail.test")
 
@@ -386,3 +387,57 @@ class FullMailboxTests(ReceptionTestCase):
         self.accept("bob@example.test", sizeOctets=200)
         self.store.existingAccount = lambda accountId: fail(DirectoryAway("x"))
         self.assertDecision(self.rcpt("bob@example.test"), Action.DEFER, 451, "4.3.0")
+
+
+class RealStoreTests(RealStoreTestCase):
+    async def setUp(self) -> None:
+        await super().setUp()
+        await self.domains.addDomain(Domain("example.test"))
+        self.directory.add(record("ann@example.test"))
+        self.directory.add(record("bob@example.test", quotaOctets=100))
+
+    async def test_oneAct(self) -> None:
+        """
+        A mailbox, a full mailbox and another server: all of it by one acceptance, none of it in part.
+        """
+        self.settings.change("relay.approved_networks", "192.0.2.0/24")
+        queueId = await self.receive("ann@example.test", "bob@example.test", "x@far.test")
+        (copy,) = await self.inbox("id-ann")
+        self.assertTrue(copy.startswith(b"Return-Path: <x@far.test>\r\nDelivered-To: ann@example.test\r\nReceived: "))
+        self.assertTrue(copy.endswith(MESSAGE))
+        self.assertEqual(await self.inbox("id-bob"), [])
+        (item,) = await self.queue()
+        self.assertEqual(item.queueId, queueId)
+        self.assertEqual(sorted(state.destination for state in item.recipients), ["far.test", "local"])
+        message = await self.store.queue.message(queueId)
+        self.assertTrue(message.prefix.startswith(b"Received: from client.test"))
+        (event,) = await self.store.trace("1@far.test", 0, 10)
+        self.assertEqual(event.queueId, queueId)
+        self.assertEqual(len(await self.store.trace("ann@example.test", 0, 10)), 1)
+
+    async def test_fullMailbox(self) -> None:
+        await self.receive("bob@example.test")
+        decision, _ = await self.reception.checkRecipient(STRANGER, FAR, Recipient(Address.parse("bob@example.test")))
+        self.assertEqual((decision.reply.code, decision.reply.enhanced), (452, "4.2.2"))
+        self.directory.add(record("bob@example.test", quotaOctets=100_000))
+        await self.receive("bob@example.test")
+        self.assertEqual(len(await self.inbox("id-bob")), 1)
+
+    async def test_detail(self) -> None:
+        await self.receive("ann@example.test")
+        account = await self.store.existingAccount("id-ann")
+        await account.createMailbox("Lists")
+        await self.receive("ann+LISTS@example.test", "ann+other@example.test", "ann+sent@example.test")
+        self.assertEqual(len(await self.inbox("id-ann", "Lists")), 1)
+        self.assertEqual(len(await self.inbox("id-ann")), 2)
+
+    async def test_closing(self) -> None:
+        """
+        A store that is stopping is a 451, and nothing is kept.
+        """
+        incoming = self.reception.incoming(STRANGER)
+        incoming.write(MESSAGE)
+        route = await self.router.route(ANN)
+        await self.store.close()
+        decision = await self.reception.accept(STRANGER, Envelope(FAR, (Recipient(ANN),)), [route], incoming)
+        self.assertEqual((decision.action, decision.reply.code), (Action.DEFER, 451))

@@ -69,9 +69,7 @@ class Mailbox:
         """
         See L{IMailbox.search}.
         """
-        from osxmail.store.search import searchMailbox
-
-        return searchMailbox(self._parts, self.mailboxId, key, uids)
+        return self._parts.search.search(self.mailboxId, key, uids)
 
     def changesSince(self, modseq: int) -> Deferred[Changes]:
         """

@@ -13,6 +13,7 @@ from osxmail.store.accepting import Accepting
 from osxmail.store.database import Database
 from osxmail.store.message import MessageRows
 from osxmail.store.octets import Octets
+from osxmail.store.search import Search
 from osxmail.store.shelf import Shelf
 
 
@@ -30,5 +31,6 @@ class Parts:
     accepting: Accepting
     rows: MessageRows
     shelf: Shelf
+    search: Search
     now: Callable[[], float]
     lockedMaildrops: set[str]

@@ -28,6 +28,7 @@ from osxmail.store.octets import Octets
 from osxmail.store.parts import Parts
 from osxmail.store.queueid import QueueIds
 from osxmail.store.queuetable import QueueTable
+from osxmail.store.search import Search
 from osxmail.store.shelf import Shelf
 from osxmail.store.trace import TraceTable
 
@@ -64,7 +65,14 @@ class Store:
         accepting = Accepting(self.database, self.octets, shelf.changed, self.queue.tellListeners, now)
         self.queue.join(accepting)
         self.parts = Parts(
-            self.database, self.octets, accepting, MessageRows(self.database, self.octets), shelf, now, set()
+            self.database,
+            self.octets,
+            accepting,
+            MessageRows(self.database, self.octets),
+            shelf,
+            Search(self.database, self.octets),
+            now,
+            set(),
         )
 
     def open(self) -> Deferred[None]:
@@ -80,6 +88,7 @@ class Store:
         try:
             await self.octets.start()
             await self.queue.start()
+            self.parts.search.start()
         except BaseException:
             await self.close()
             raise
@@ -91,6 +100,7 @@ class Store:
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        await self.parts.search.stop()
         await self.database.close()
         await self.octets.stop()
 

@@ -157,6 +157,8 @@ _ROWS: tuple[Setting, ...] = (
     _s("relay.smarthost", T, "", "Send all outgoing mail by this server: host, host:port, or [host]:port to skip its MX records."),
     _s("relay.smarthost_login", T, "", "The name to log in to the smart host with; empty for no login."),
     _s("relay.smarthost_password", Kind.SECRET, "", "The password for the smart host."),
+    _s("relay.smarthost_tls", T, "opportunistic", "TLS with the smart host: where it offers it, always, or always and with a certificate that authorities vouch for; a login never goes without TLS, except on this machine.",
+       choices=("opportunistic", "required", "verified")),
     _s("relay.concurrency", N, "100", "Connections to other servers at once, in all.", lowest=1, highest=5000),
     _s("relay.destination_concurrency", N, "20", "Connections to one destination at once.", lowest=1, highest=1000),
     _s("relay.backoff_first", D, "5m", "The wait after the first failed attempt; it doubles with each further one.", lowest=1, highest=86400),

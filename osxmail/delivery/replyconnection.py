@@ -6,6 +6,7 @@ L{osxmail.delivery.smtpclient}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,7 +31,9 @@ class ReplyConnection(Protocol):
     by the reply that says why.
 
     @ivar isUsable: it can be talked to.
-    @ivar hasSpoken: the server has said something since this was last set to C{False}.
+    @ivar giveUpAt: no wait goes beyond this, by the clock.
+    @ivar onConnected: called once, when it stands.
+    @ivar onLost: called once, when it is gone.
     """
 
     # TCP or TLS: their common interface has no one name in Twisted.
@@ -39,7 +42,9 @@ class ReplyConnection(Protocol):
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
         self.isUsable = False
-        self.hasSpoken = False
+        self.giveUpAt: float | None = None
+        self.onConnected: Callable[[], None] | None = None
+        self.onLost: Callable[[], None] | None = None
         self._reader = ReplyReader()
         self._replies: list[Reply] = []
         self._wanted = 0
@@ -94,7 +99,6 @@ class ReplyConnection(Protocol):
             if self._isClosing:
                 self.transport.loseConnection()
             return
-        self.hasSpoken = True
         try:
             self._replies += self._reader.feed(data)
         except ParseError as error:
@@ -163,6 +167,8 @@ class ReplyConnection(Protocol):
         if self._ended is None:
             what = "The host has closed the connection" if reason.check(type(connectionDone.value)) else _why(reason)
             self._ended = Reply(451, "4.4.2", (what,))
+        if self.onLost is not None:
+            self.onLost()
         self._wake()
 
     def connectionMade(self) -> None:
@@ -170,6 +176,8 @@ class ReplyConnection(Protocol):
         Small writes go out at once: there is one for each step.
         """
         self.transport.setTcpNoDelay(True)
+        if self.onConnected is not None:
+            self.onConnected()
 
     def handshakeCompleted(self) -> None:
         """
@@ -182,7 +190,10 @@ class ReplyConnection(Protocol):
     # -------------------------------------------------------------------------------------------------- time
 
     def _arm(self, seconds: float) -> None:
-        self._deadline = self.clock.seconds() + seconds
+        now = self.clock.seconds()
+        if self.giveUpAt is not None:
+            seconds = max(0.0, min(seconds, self.giveUpAt - now))
+        self._deadline = now + seconds
         if self._timer is None:
             self._timer = self.clock.callLater(seconds, self._look)
         elif self._timer.getTime() > self._deadline:

@@ -47,6 +47,7 @@ class SinkSession(Protocol):
         self.login: tuple[str, ...] = ()
         self._buffer = b""
         self._isData = False
+        self._isOver = False
         self._expects: list[Any] = []
         self._reset()
 
@@ -67,7 +68,7 @@ class SinkSession(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._buffer += data
-        while True:
+        while not self._isOver:
             if self._isData:
                 end = self._buffer.find(b"\r\n.\r\n")
                 if end < 0:
@@ -172,12 +173,14 @@ class SinkSession(Protocol):
         if action is None:
             action = usual
         if action == CLOSE:
+            self._isOver = True
             self.transport.loseConnection()
             return b""
         if action == SILENT:
             return b""
         self.transport.write(action)
         if isLast:
+            self._isOver = True
             self.transport.loseConnection()
         return action
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_imapcommands -*-
+# -*- test-case-name: tests.conversations -*-
 """
 Which command may come when, what carries it out, and what we say we can.
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_imapentering -*-
+# -*- test-case-name: tests.conversations -*-
 """
 IMAP commands that need no mailbox: what we can, TLS, logging in, who the client is (RFC 3501 6.1, 6.2).
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_imapmailboxes -*-
+# -*- test-case-name: tests.conversations -*-
 """
 IMAP commands about mailboxes as wholes (RFC 3501 6.3).
 """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_imapmessages -*-
+# -*- test-case-name: tests.conversations -*-
 """
 IMAP commands that change messages: STORE, COPY, MOVE, EXPUNGE, CLOSE (RFC 3501 6.4, RFC 4315, RFC 6851, RFC 7162) and
 APPEND (RFC 3501 6.3.11).

@@ -26,13 +26,18 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import TestCase
 
+from osxmail.mail.address import Address
 from osxmail.protocols.base import Gate, GateFactory
+from osxmail.protocols.imap import ImapFactory
 from osxmail.protocols.lmtp import LMTPFactory
+from osxmail.protocols.pop3 import POP3Factory
 from osxmail.protocols.realm import MailRealm
 from osxmail.protocols.sessions import Sessions
 from osxmail.protocols.smtp import SMTPFactory
 from osxmail.protocols.submission import SubmissionFactory
-from tests.conversations.dialogue import Dialogue, read, replay
+from osxmail.store.store import Store
+from tests.conversations.dialogue import Dialogue, read, replay, unescape
+from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
 from tests.fakes.reception import FakeReception
 from tests.fakes.settings import FakeSettings
 from tests.unit.protocols.transports import Checker, Transport, person
@@ -52,6 +57,7 @@ class World:
         self.settings = FakeSettings({"auth.failure_delay": "0s"})
         self.hasTLS = True
         self.messages: list[str] = []
+        self.store: Store | None = None
         denied = set()
         for key, value in dialogue.world:
             match key:
@@ -76,31 +82,62 @@ class World:
         self.checker = Checker(*people)
         self.sessions = Sessions(self.settings, reactor)  # type: ignore[arg-type]
         self.reception = FakeReception(self.settings)
+        self.store: Store | None = None
+        self.folder = Path()
 
     async def open(self) -> GateFactory:
         """
         The listener.
         """
+        if self.service.startswith(("imap", "pop3")):
+            self.store, self.folder = await openStore(reactor)
+            inbox = await inboxOf(self.store, "anna")
+            for message in self.messages:
+                await put(self.store, inbox, unescape(message))
         return WORLDS[self.service](self)
 
-    def portal(self, store: Any = None) -> Portal:
-        return Portal(MailRealm(store, self.settings), [self.checker])  # type: ignore[list-item]
+    def portal(self) -> Portal:
+        return Portal(MailRealm(self.store, self.settings), [self.checker])  # type: ignore[list-item, arg-type]
 
-    def common(self, isTLS: bool) -> tuple[Any, ...]:
-        return self.service, self.settings, self.sessions, reactor
+    @property
+    def tls(self) -> Any:
+        return object() if self.hasTLS else None
 
     async def close(self) -> None:
         """
         Give back what L{open} has taken.
         """
+        if self.store is not None:
+            await self.store.close()
+        if self.store is not None:
+            await closeStore(self.store, self.folder)
 
 
 def _smtp(kind: type[SMTPFactory], isTLS: bool = False) -> Callable[[World], GateFactory]:
     def make(world: World) -> GateFactory:
-        tls: Any = object() if world.hasTLS else None
         return kind(
             world.service, world.settings, world.sessions, reactor, HOSTNAME, world.reception,  # type: ignore[arg-type]
-            world.portal(), tls, isTLS,
+            world.portal(), world.tls, isTLS,
+        )  # fmt: skip
+
+    return make
+
+
+def _imap(isTLS: bool = False) -> Callable[[World], GateFactory]:
+    def make(world: World) -> GateFactory:
+        store: Any = world.store
+        clock: Any = reactor
+        portal = world.portal(store)
+        return ImapFactory(world.service, world.settings, world.sessions, clock, portal, store, HOSTNAME, tls, isTLS)
+
+    return make
+
+
+def _pop3(isTLS: bool = False) -> Callable[[World], GateFactory]:
+    def make(world: World) -> GateFactory:
+        return POP3Factory(
+            world.service, world.settings, world.sessions, reactor, world.portal(), HOSTNAME,  # type: ignore[arg-type]
+            world.tls, isTLS,
         )  # fmt: skip
 
     return make
@@ -111,6 +148,8 @@ WORLDS: dict[str, Callable[[World], GateFactory]] = {
     "submission": _smtp(SubmissionFactory),
     "submissions": _smtp(SubmissionFactory, isTLS=True),
     "lmtp": _smtp(LMTPFactory),
+    "imap": _imap(),
+    "imaps": _imap(isTLS=True),
 }
 
 
@@ -122,7 +161,9 @@ class ConversationTests(TestCase):
     async def _replay(self, path: Path) -> None:
         dialogue = read(path)
         world = World(path.parent.name, dialogue)
-        factory = await world.open()
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        factory = await world.open(folder)
 
         def connect() -> tuple[Gate, Transport]:
             gate = factory.buildProtocol(None)

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.integration.test_quickstart -*-
+# -*- test-case-name: tests.integration.test_daemon -*-
 """
 The quickstart: what runs when there is no configuration at all.  Loopback only, high ports, one domain, two accounts.
 """

@@ -1,0 +1,199 @@
+# -*- test-case-name: tests.unit.mail.test_text -*-
+"""
+The text of a message, for searching (RFC 3501 6.4.4): decoded from its transfer encodings and charsets, in pieces.
+
+Text parts count, the header fields of parts and of messages within, and what stands before and after the parts of a
+multipart.  Parts that are no text (attachments) have no text.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from osxmail.mail.charset import codecName, decodeText
+from osxmail.mail.encodedword import decodeWords
+from osxmail.mail.header import MAX_FIELDS, MAX_HEADER_OCTETS, firstFields, unfolded
+from osxmail.mail.mediatype import firstWord, parseMediaType
+from osxmail.mail.mimestructure import MESSAGE, MULTIPART, TEXT, Part
+
+PIECE_OCTETS = 65_536  # that are decoded at once
+MAX_QP_LINE_OCTETS = 65_536  # a longer "line" of quoted-printable is cut where it may be wrong
+
+#: Gives octets of a message: offset and length; fewer only at its end.
+Reader: TypeAlias = Callable[[int, int], bytes]
+
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64 = bytes(range(256)).translate(None, _BASE64)
+_HEX_TAIL = re.compile(rb"=[0-9A-Fa-f]?\Z")
+
+#: Stands between texts that do not belong together: nothing matches across it.
+BREAK = ""
+
+
+def folded(text: str) -> str:
+    """
+    Text as it is compared: composed characters, case folded.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def contains(pieces: Iterable[str], wanted: str) -> bool:
+    """
+    Does C{wanted}, which is L{folded} already, stand in the text that comes in pieces, across their borders too?
+    """
+    overlap = len(wanted) - 1
+    rest = ""
+    for piece in pieces:
+        if piece == BREAK:
+            rest = ""
+            continue
+        text = rest + folded(piece)
+        if wanted in text:
+            return True
+        rest = text[-overlap:] if overlap > 0 else ""
+    return wanted == ""
+
+
+def headerText(header: bytes) -> str:
+    """
+    A header section as text, a line a field, decoded.
+    """
+    lines = unfolded(header[:MAX_HEADER_OCTETS]).rstrip(b"\n")
+    if lines.isascii() and b"=?" not in lines:
+        return lines.decode("ascii")
+    return "\n".join(decodeWords(line) for line in lines.split(b"\n", MAX_FIELDS))
+
+
+def bodyTexts(root: Part, read: Reader) -> Iterator[str]:
+    """
+    The text of a message's body in pieces, with L{BREAK} between what does not belong together.  The header of the
+    message itself is not part of it.
+    """
+    yield from _texts(root, read)
+
+
+def _texts(part: Part, read: Reader) -> Iterator[str]:
+    if part.kind == TEXT:
+        yield from _leafText(part, read)
+    elif part.kind == MULTIPART:
+        at = part.bodyOffset
+        for child in part.children:
+            yield from _plain(at, child.headerOffset, read)
+            yield from _childHeader(child, read)
+            yield from _texts(child, read)
+            yield BREAK
+            at = child.endOffset
+        yield from _plain(at, part.endOffset, read)
+    elif part.kind == MESSAGE:
+        yield from _childHeader(part.children[0], read)
+        yield from _texts(part.children[0], read)
+
+
+def _childHeader(part: Part, read: Reader) -> Iterator[str]:
+    if part.bodyOffset > part.headerOffset:
+        yield headerText(_readUpTo(read, part.headerOffset, part.bodyOffset, MAX_HEADER_OCTETS))
+        yield BREAK
+
+
+def _plain(start: int, end: int, read: Reader) -> Iterator[str]:
+    while start < end:
+        octets = read(start, min(PIECE_OCTETS, end - start))
+        if not octets:
+            break
+        yield decodeText(octets)
+        start += len(octets)
+    yield BREAK
+
+
+def _readUpTo(read: Reader, start: int, end: int, limit: int) -> bytes:
+    end = min(end, start + limit)
+    octets = read(start, min(PIECE_OCTETS, end - start))
+    if start + len(octets) >= end:
+        return octets
+    pieces = [octets]
+    start += len(octets)
+    while start < end and octets:
+        octets = read(start, min(PIECE_OCTETS, end - start))
+        pieces.append(octets)
+        start += len(octets)
+    return b"".join(pieces)
+
+
+def _leafText(part: Part, read: Reader) -> Iterator[str]:
+    header = _readUpTo(read, part.headerOffset, part.bodyOffset, MAX_HEADER_OCTETS)
+    found = firstFields(header, (b"content-type", b"content-transfer-encoding"))
+    charset = parseMediaType(found[b"content-type"]).charset if b"content-type" in found else ""
+    encoding = (firstWord(found.get(b"content-transfer-encoding")) or b"").lower()
+    if encoding == b"base64":
+        octets = _base64(part, read)
+    elif encoding == b"quoted-printable":
+        octets = _quotedPrintable(part, read)
+    else:
+        octets = _pieces(part, read)
+    return _decoded(octets, charset)
+
+
+def _pieces(part: Part, read: Reader) -> Iterator[bytes]:
+    at = part.bodyOffset
+    while at < part.endOffset:
+        octets = read(at, min(PIECE_OCTETS, part.endOffset - at))
+        if not octets:
+            return
+        yield octets
+        at += len(octets)
+
+
+def _base64(part: Part, read: Reader) -> Iterator[bytes]:
+    rest = b""
+    for octets in _pieces(part, read):
+        clean = rest + octets.translate(None, _NOT_BASE64)
+        whole = len(clean) & ~3
+        rest = clean[whole:]
+        yield binascii.a2b_base64(clean[:whole])
+    if len(rest) > 1:
+        yield binascii.a2b_base64(rest + b"=" * (4 - len(rest)))
+
+
+def _quotedPrintable(part: Part, read: Reader) -> Iterator[bytes]:
+    rest = b""
+    for octets in _pieces(part, read):
+        octets = rest + octets
+        cut = octets.rfind(b"\n") + 1
+        if not cut:
+            if len(octets) < MAX_QP_LINE_OCTETS:
+                rest = octets
+                continue
+            match = _HEX_TAIL.search(octets)
+            cut = match.start() if match else len(octets)
+        rest = octets[cut:]
+        yield binascii.a2b_qp(octets[:cut])
+    if rest:
+        yield binascii.a2b_qp(rest)
+
+
+def _decoded(pieces: Iterator[bytes], charset: str) -> Iterator[str]:
+    name = codecName(charset) or "utf-8"
+    # What says that it is UTF-8 or ASCII, or says nothing, and is not, is windows-1252 nearly always.
+    errors = "strict" if name == "utf-8" else "replace"
+    decoder = codecs.getincrementaldecoder(name)(errors)
+    for octets in pieces:
+        try:
+            text = decoder.decode(octets)
+        except (UnicodeError, ValueError):
+            decoder = codecs.getincrementaldecoder("cp1252")("replace")
+            text = decoder.decode(octets)
+        if text:
+            yield text
+    try:
+        text = decoder.decode(b"", True)
+    except (UnicodeError, ValueError):
+        return
+    if text:
+        yield text

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -374,3 +376,46 @@ class AwayTests(RouterTestCase):
         self.assertIn(reference, route.refusal.reply.text)
         self.assertNotIn("division", route.refusal.reply.text)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class GraphTests(RouterTestCase):
+    """
+    Whatever administrators have written: an answer, bounded, each account and each address once.
+    """
+
+    names = tuple(f"{name}@example.test" for name in "abcdefg")
+
+    @settings(deadline=None, max_examples=200)
+    @given(
+        aliases=st.dictionaries(
+            st.sampled_from(names), st.lists(st.sampled_from((*names, "x@far.test", "ann@example.test")), max_size=4)
+        ),
+        forwards=st.dictionaries(
+            st.sampled_from(names),
+            st.tuples(st.lists(st.sampled_from((*names, "y@far.test")), min_size=1, max_size=3), st.booleans()),
+        ),
+        catchAll=st.sampled_from((None, *names)),
+        luser=st.sampled_from(("", *names)),
+        postmaster=st.sampled_from(("", *names)),
+        asked=st.sampled_from((*names, "other+x@example.test", "postmaster@example.test")),
+    )
+    def test_anyGraph(self, aliases, forwards, catchAll, luser, postmaster, asked) -> None:
+        self.setUp()
+        for name, targets in aliases.items():
+            self.domains.lead(name, *targets)
+        for name, (targets, keepCopy) in forwards.items():
+            to = tuple(map(Address.parse, targets))
+            self.directory.add(record(name, state=AccountState.FORWARD, forwardTo=to, keepCopy=keepCopy))
+        if catchAll is not None:
+            self.domains.catchAll("example.test", catchAll)
+        self.settings.change("mail.unknown_users_to", luser)
+        self.settings.change("mail.postmaster", postmaster)
+        route = self.route(asked)
+        keys = [(target.accountId, target.mailbox) for target in route.mailboxes]
+        self.assertEqual(len(keys), len(set(keys)))
+        remotes = [remote.address for remote in route.remotes]
+        self.assertEqual(len(remotes), len(set(remotes)))
+        self.assertEqual(bool(keys or remotes), route.refusal is None)
+        self.assertLess(len(route.steps), 200)
+        if asked.startswith("postmaster") and route.refusal is not None:
+            self.assertEqual(route.refusal.action, Action.DEFER)

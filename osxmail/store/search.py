@@ -48,7 +48,7 @@ SELECT group_concat(uid), group_concat(flags), group_concat(internal_date), grou
 FROM (SELECT m.uid, m.flags, m.internal_date, m.size, m.modseq, o.id, o.size AS octets,
         coalesce(o.segment, -1) AS segment, coalesce(o.place, -1) AS place,
         coalesce(p.data, x'') AS prefix,
-        coalesce(substr(o.data, 1, :head), x'') AS head,
+        CASE WHEN :head > 0 THEN coalesce(substr(o.data, 1, :head), x'') ELSE x'' END AS head,
         coalesce(r.structure, x'') AS structure
     FROM message m JOIN octets o ON o.id = m.octets_id
     LEFT JOIN prefix p ON p.octets_id = m.octets_id AND p.number = m.prefix

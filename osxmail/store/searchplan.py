@@ -307,8 +307,7 @@ def _sent(compare: Callable[[int, int], bool], day: date) -> Test:
 def _header(name: str, text: str) -> Test:
     field = name.lower().encode("ascii", "replace")
     wanted = folded(text)
-    # A blank may be the fold of a field; anything else in ASCII stands there as it is, unless it is encoded.
-    word = wanted.encode("ascii") if wanted.isascii() and not any(c.isspace() for c in wanted) else None
+    word = _word(wanted)
 
     def matches(candidate: Candidate) -> bool:
         if not candidate.mayHave(field, word):
@@ -316,6 +315,13 @@ def _header(name: str, text: str) -> Test:
         return any(each == field and wanted in folded(decodeWords(value)) for each, value in candidate.fields())
 
     return matches
+
+
+def _word(wanted: str) -> bytes | None:
+    """
+    What stands in a header as it is, unless it is encoded: ASCII without blanks, which may be the fold of a field.
+    """
+    return wanted.encode("ascii") if wanted.isascii() and not any(c.isspace() for c in wanted) else None
 
 
 def _inBody(candidate: Candidate, wanted: str) -> bool:
@@ -328,4 +334,11 @@ def _body(wanted: str) -> Test:
 
 
 def _text(wanted: str) -> Test:
-    return lambda candidate: wanted in folded(headerText(candidate.header())) or _inBody(candidate, wanted)
+    word = _word(wanted)
+
+    def matches(candidate: Candidate) -> bool:
+        if candidate.mayHave(b"", word) and wanted in folded(headerText(candidate.header())):
+            return True
+        return _inBody(candidate, wanted)
+
+    return matches

@@ -11,11 +11,13 @@ from zope.interface.verify import verifyObject
 
 from osxmail.errors import TooLarge
 from osxmail.interfaces import IIncoming, IReception
+from osxmail.mail.acceptance import Domain
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action
 from osxmail.mail.envelope import Client, Envelope, Recipient
 from tests.fakes.reception import FakeReception
 from tests.fakes.settings import FakeSettings
+from tests.unit.delivery.realstore import RealStoreTestCase
 
 CLIENT = Client("192.0.2.1", 4321, "client.example.net", "ESMTP")
 SENDER = Address("x", "example.net")
@@ -80,3 +82,15 @@ class ReceptionContract:
 class FakeReceptionTests(ReceptionContract, TestCase):
     async def reception(self) -> IReception:
         return FakeReception(FakeSettings({"smtp.message_size_limit": "1M"}))
+
+
+class DeliveryReceptionTests(ReceptionContract, RealStoreTestCase):
+    """
+    The delivery room's, over a real store.
+    """
+
+    async def reception(self) -> IReception:
+        self.settings.change("smtp.message_size_limit", "1M")
+        await self.domains.addDomain(Domain("example.test"))
+        self.directory.add("anna@example.test")
+        return self.realReception

@@ -44,7 +44,7 @@ class RealStoreTestCase(TestCase):
         self.directory = FakeDirectory()
         self.settings = FakeSettings()
         self.router = Router("mail.test", self.domains, self.directory, self.settings, self.store)
-        self.reception = Reception(
+        self.realReception = Reception(
             "mail.test", self.store, self.router, self.directory, self.settings, lambda: self.time
         )
 
@@ -63,19 +63,19 @@ class RealStoreTestCase(TestCase):
         @return: its queue ID.
         """
         recipients = tuple(one if isinstance(one, Recipient) else Recipient(Address.parse(one)) for one in to)
-        decision = await self.reception.checkSender(client, sender, len(message))
+        decision = await self.realReception.checkSender(client, sender, len(message))
         self.assertTrue(decision.accepted, decision)
         routes = []
         for recipient in recipients:
-            decision, route = await self.reception.checkRecipient(client, sender, recipient)
+            decision, route = await self.realReception.checkRecipient(client, sender, recipient)
             self.assertTrue(decision.accepted, decision)
             routes.append(route)
-        incoming = self.reception.incoming(client)
+        incoming = self.realReception.incoming(client)
         waiting = incoming.write(message)
         if waiting is not None:
             await waiting
         envelope = Envelope(sender, recipients, envelopeId=envelopeId, returnContent=returnContent)
-        decision = await self.reception.accept(client, envelope, routes, incoming)
+        decision = await self.realReception.accept(client, envelope, routes, incoming)
         self.assertTrue(decision.accepted, decision)
         return dict(decision.step.evidence)["queueId"]
 

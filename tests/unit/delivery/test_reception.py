@@ -417,7 +417,9 @@ class RealStoreTests(RealStoreTestCase):
 
     async def test_fullMailbox(self) -> None:
         await self.receive("bob@example.test")
-        decision, _ = await self.reception.checkRecipient(STRANGER, FAR, Recipient(Address.parse("bob@example.test")))
+        decision, _ = await self.realReception.checkRecipient(
+            STRANGER, FAR, Recipient(Address.parse("bob@example.test"))
+        )
         self.assertEqual((decision.reply.code, decision.reply.enhanced), (452, "4.2.2"))
         self.directory.add(record("bob@example.test", quotaOctets=100_000))
         await self.receive("bob@example.test")
@@ -435,9 +437,9 @@ class RealStoreTests(RealStoreTestCase):
         """
         A store that is stopping is a 451, and nothing is kept.
         """
-        incoming = self.reception.incoming(STRANGER)
+        incoming = self.realReception.incoming(STRANGER)
         incoming.write(MESSAGE)
         route = await self.router.route(ANN)
         await self.store.close()
-        decision = await self.reception.accept(STRANGER, Envelope(FAR, (Recipient(ANN),)), [route], incoming)
+        decision = await self.realReception.accept(STRANGER, Envelope(FAR, (Recipient(ANN),)), [route], incoming)
         self.assertEqual((decision.action, decision.reply.code), (Action.DEFER, 451))

@@ -205,11 +205,16 @@ def claim_txn(
         # Where a whole page was due there may be more.
         heads = [name for name, of in rows.items() if len(of) == page]
         groups = _oldest(rows, missing)
-        cut = [group[0].destination for group in groups if group[-1] is rows[group[0].destination][-1]]
-        cut = [name for name in cut if name in heads]
+        ends = {id(group[-1]) for group in groups}
+        cut = [name for name in heads if id(rows[name][-1]) in ends]
         if cut:
-            # The page's end went through the recipients of one item, which belong together.
-            rows.update(_due_txn(txn, cut, now, page + MAX_LEASE_RECIPIENTS, isLocalOnly))
+            # The page's end went through the recipients of one item, which belong together: read more, and leave the
+            # item that is cut now for the next round.
+            for name, of in _due_txn(txn, cut, now, page + MAX_LEASE_RECIPIENTS, isLocalOnly).items():
+                whole = _grouped(of)
+                if len(of) == page + MAX_LEASE_RECIPIENTS and len(whole) > 1:
+                    whole = [group for group in whole if group[-1] is not of[-1]]
+                rows[name] = [row for group in whole for row in group]
             groups = _oldest(rows, missing)
         leased = [(next(leaseIds), group) for group in groups]
         _lease_txn(txn, leased, leaseUntil)

@@ -46,7 +46,7 @@ def imports(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: relative import"
             names.add(node.module or "")
             if node.module == "osxmail":
-                names.update(f"osxmail.{alias.name}" for alias in node.names)
+                names.update(f"osxmail.{alias.name}" for alias in node.names if not alias.name.startswith("__"))
     return names
 
 

@@ -20,13 +20,15 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
 from osxmail import __version__
-from osxmail.app import commands, quickstart
+from osxmail.app import quickstart
+from osxmail.app.commands import commandsOf
 from osxmail.app.config import LISTENERS, Configuration, readConfiguration
 from osxmail.app.control import ControlFactory
 from osxmail.app.controlclient import SOCKET_NAME
 from osxmail.app.directories import Directories
 from osxmail.app.listeners import Listener
 from osxmail.app.log import LogFiles
+from osxmail.app.parts import House, Service
 from osxmail.app.settings import Settings
 from osxmail.delivery.bounces import Bounces
 from osxmail.delivery.explain import Explainer
@@ -111,8 +113,8 @@ class Osxmail(MultiService):
             settings=settings,
         )
         self.portal = Portal(MailRealm(self.store, settings), [DirectoryChecker(self.directory)])
-        self.commands = commands.commandsOf(
-            commands.House(
+        self.commands = commandsOf(
+            House(
                 hostname=hostname,
                 started=self._started,
                 settings=settings,
@@ -126,7 +128,7 @@ class Osxmail(MultiService):
                 sessions=self.sessions,
                 passwords=self.passwords,
                 explainer=Explainer(self.reception, self.directory),
-                services=lambda: [commands.Service(one.service, one.endpoint, one.address) for one in self.listeners],
+                services=lambda: [Service(one.service, one.endpoint, one.address) for one in self.listeners],
                 reload=self.reload,
             )
         )

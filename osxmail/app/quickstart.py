@@ -9,9 +9,9 @@ import json
 import os
 from pathlib import Path
 
-from osxmail.app.commands import newPassword
 from osxmail.app.config import Configuration
 from osxmail.app.control import Command
+from osxmail.app.peoplecommands import newPassword
 from osxmail.errors import AlreadyExists
 
 DATA = "var"

@@ -22,8 +22,15 @@ class ShowTests(SynchronousTestCase):
                          ["0 B", "999 B", "1.5 KB", "150 KB", "5.0 GB"])  # fmt: skip
 
     def test_empty(self) -> None:
-        for render, words in [(show.domains, "domain add"), (show.accounts, "account add"), (show.aliases, "alias"),
-                              (show.queue, "empty"), (show.connections, "nobody"), (show.trace, "trace.days")]:  # fmt: skip
+        pairs = [
+            (show.domains, "domain add"),
+            (show.accounts, "account add"),
+            (show.aliases, "alias add"),
+            (show.queue, "empty"),
+            (show.connections, "nobody"),
+            (show.trace, "trace.days"),
+        ]
+        for render, words in pairs:
             self.assertIn(words, shown(render, []))
 
     def test_aPeersTextIsHarmless(self) -> None:

@@ -18,7 +18,8 @@ class QuantityTests(SynchronousTestCase):
             self.assertRaises(ParseError, parseDuration, text)
 
     def test_sizes(self) -> None:
-        for text, octets in [("0", 0), ("512", 512), ("10M", 10 << 20), ("2g", 2 << 30), ("1 TB", 1 << 40), ("3KiB", 3072)]:
+        pairs = [("0", 0), ("512", 512), ("10M", 10 << 20), ("2g", 2 << 30), ("1 TB", 1 << 40), ("3KiB", 3 << 10)]
+        for text, octets in pairs:
             self.assertEqual(parseSize(text), octets)
 
     def test_noSizes(self) -> None:

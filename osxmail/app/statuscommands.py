@@ -1,0 +1,89 @@
+# -*- test-case-name: tests.integration.test_command -*-
+"""
+The server as a whole: status, connections, explain, trace.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from osxmail import __version__
+from osxmail.app.control import text
+from osxmail.app.parts import MAX_TRACE_EVENTS, Commands, addressIn
+from osxmail.errors import ParseError, Refused
+from osxmail.mail.quantities import parseDuration
+
+
+class StatusCommands(Commands):
+    """
+    The server as a whole.
+    """
+
+    async def server_status(self, arguments: dict[str, Any]) -> Any:
+        house = self.house
+        queued = await house.queue.list(limit=10000)
+        protocols: dict[str, int] = {}
+        for connection in house.sessions.list():
+            if connection.protocol != "control":
+                protocols[connection.protocol] = protocols.get(connection.protocol, 0) + 1
+        return {
+            "version": __version__,
+            "hostname": house.hostname,
+            "since": house.started,
+            "upSeconds": round(time.time() - house.started),
+            "services": [{"name": s.name, "endpoint": s.endpoint, "address": s.address} for s in house.services()],
+            "connections": protocols,
+            "queue": {
+                "messages": len(queued),
+                "recipients": sum(len(item.recipients) for item in queued),
+                "held": sum(item.held for item in queued),
+                "oldest": min((item.received for item in queued), default=None),
+            },
+            "holdOutbound": house.settings.flag("relay.hold_outbound"),
+            "blockInbound": house.settings.flag("smtp.block_inbound"),
+            "domains": len(await house.domains.listDomains()),
+        }
+
+    async def server_reload(self, arguments: dict[str, Any]) -> Any:
+        return {"notes": list(await self.house.reload())}
+
+    async def connections_list(self, arguments: dict[str, Any]) -> Any:
+        return [
+            {
+                "id": c.sessionId, "protocol": c.protocol, "service": c.service, "host": c.host, "port": c.port,
+                "login": c.login, "tls": c.tls, "seconds": c.seconds, **c.details,
+            }
+            for c in self.house.sessions.list()
+            if c.protocol != "control"
+        ]  # fmt: skip
+
+    async def connections_end(self, arguments: dict[str, Any]) -> Any:
+        sessionId = text(arguments, "id")
+        if not self.house.sessions.end(sessionId):
+            raise Refused(f"there is no connection {sessionId}; osxmail connections lists them")
+        self._changed("connection ended", sessionId)
+        return {}
+
+    async def explain_route(self, arguments: dict[str, Any]) -> Any:
+        sender = text(arguments, "from", "")
+        return await self.house.explainer.explain(
+            sender=addressIn(arguments, "from") if sender not in ("", "<>") else None,
+            recipient=addressIn(arguments, "to"),
+            clientHost=text(arguments, "client", "192.0.2.1"),
+            login=text(arguments, "login", ""),
+        )
+
+    async def trace_find(self, arguments: dict[str, Any]) -> Any:
+        try:
+            seconds = parseDuration(text(arguments, "since", "30d"))
+        except ParseError as error:
+            raise Refused(f"since: {error}") from None
+        found = await self.house.store.trace(text(arguments, "term"), time.time() - seconds, MAX_TRACE_EVENTS)
+        return [
+            {
+                "time": e.time, "event": e.event, "queueId": e.queueId, "messageId": e.messageId,
+                "addresses": list(e.addresses), "fields": e.fields,
+            }
+            for e in found
+        ]  # fmt: skip

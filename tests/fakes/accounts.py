@@ -42,6 +42,8 @@ class FakeAccounts:
     def updateAccount(self, account: LocalAccount) -> Deferred[None]:
         if account.accountId not in self._accounts:
             return fail(NoSuchAccount(account.accountId))
+        if any(a.address == account.address and a.accountId != account.accountId for a in self._accounts.values()):
+            return fail(AlreadyExists(str(account.address)))
         self._accounts[account.accountId] = account
         return self._answer(None)
 

@@ -26,7 +26,6 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import TestCase
 
-from osxmail.mail.address import Address
 from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.imap import ImapFactory
 from osxmail.protocols.lmtp import LMTPFactory
@@ -57,7 +56,6 @@ class World:
         self.settings = FakeSettings({"auth.failure_delay": "0s"})
         self.hasTLS = True
         self.messages: list[str] = []
-        self.store: Store | None = None
         denied = set()
         for key, value in dialogue.world:
             match key:
@@ -108,8 +106,6 @@ class World:
         Give back what L{open} has taken.
         """
         if self.store is not None:
-            await self.store.close()
-        if self.store is not None:
             await closeStore(self.store, self.folder)
 
 
@@ -127,8 +123,9 @@ def _imap(isTLS: bool = False) -> Callable[[World], GateFactory]:
     def make(world: World) -> GateFactory:
         store: Any = world.store
         clock: Any = reactor
-        portal = world.portal(store)
-        return ImapFactory(world.service, world.settings, world.sessions, clock, portal, store, HOSTNAME, tls, isTLS)
+        return ImapFactory(
+            world.service, world.settings, world.sessions, clock, world.portal(), store, HOSTNAME, world.tls, isTLS
+        )
 
     return make
 
@@ -148,6 +145,8 @@ WORLDS: dict[str, Callable[[World], GateFactory]] = {
     "submission": _smtp(SubmissionFactory),
     "submissions": _smtp(SubmissionFactory, isTLS=True),
     "lmtp": _smtp(LMTPFactory),
+    "pop3": _pop3(),
+    "pop3s": _pop3(isTLS=True),
     "imap": _imap(),
     "imaps": _imap(isTLS=True),
 }
@@ -161,9 +160,7 @@ class ConversationTests(TestCase):
     async def _replay(self, path: Path) -> None:
         dialogue = read(path)
         world = World(path.parent.name, dialogue)
-        folder = Path(self.mktemp())
-        folder.mkdir()
-        factory = await world.open(folder)
+        factory = await world.open()
 
         def connect() -> tuple[Gate, Transport]:
             gate = factory.buildProtocol(None)

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.directory.test_ldap -*-
+# -*- test-case-name: tests.integration.test_ldap -*-
 """
 A directory that is asked by LDAP (RFC 4511): searches with a service login, passwords by a bind of their own.
 
@@ -148,7 +148,7 @@ class LDAPDirectory:
     def verifyPassword(self, record: Record, password: str) -> Deferred[bool]:
         dn = dict(record.source).get("dn", "")
         octets = _octets(password)
-        if not dn or not 0 < octets <= MAX_PASSWORD_OCTETS or "\0" in password:
+        if not dn.strip() or not 0 < octets <= MAX_PASSWORD_OCTETS or "\0" in password:
             return succeed(False)
         return self._logins.verify(dn, preparePassword(password))
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.directory.test_ldapconnections -*-
+# -*- test-case-name: tests.integration.test_ldapconnections -*-
 """
 Connections to an LDAP directory: blocking work in bounded threads, each question with a deadline of its own.
 
@@ -399,7 +399,13 @@ def _described(connection: Connection) -> str:
 
 
 def _reason(error: Exception | None) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}" if error is not None else "it was not asked in time"
+    if error is None:
+        return "it was not asked in time"
+    text = str(error)
+    if len(text) > 300:
+        # A certificate that has another name stands in the middle of its text, what is wrong with it at the end.
+        text = f"{text[:140]} … {text[-140:]}"
+    return f"{type(error).__name__}: {text}"
 
 
 def _close(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.directory.test_ldapgroups -*-
+# -*- test-case-name: tests.integration.test_ldapgroups -*-
 """
 Who is in a group of an LDAP directory: members by DN, by short name, by identifier and by address, and nested groups.
 """

@@ -33,6 +33,8 @@ argsfile {folder}/slapd.args
 modulepath {modules}
 moduleload back_mdb
 sizelimit 500
+# A bind without a password succeeds here, as an anonymous one: what must not be taken for a login.
+allow bind_anon_cred
 {tls}
 database mdb
 maxsize 33554432

@@ -24,7 +24,8 @@ from osxmail.mail.smtpreply import Reply
 
 MAX_RETURNED_HEADER_OCTETS = 65_536
 MAX_RETURNED_OCTETS = 131_072  # of a message that is returned whole; of larger ones the header is
-MAX_DIAGNOSTIC_CHARACTERS = 1_000
+MAX_DIAGNOSTIC_CHARACTERS = 900
+MAX_FIELD_CHARACTERS = 990
 MAX_LINE_OCTETS = 998  # RFC 5322 2.1.1
 
 _MESSAGE_ID = re.compile(rb"<[!-;=?-~]{1,500}>")
@@ -292,7 +293,8 @@ def _deliveryStatus(
         fields.append(f"Last-Attempt-Date: {formatDate(now)}")
         if kind is ReportKind.DELAYED and retryUntil is not None:
             fields.append(f"Will-Retry-Until: {formatDate(retryUntil)}")
-    return _crlf("\n".join(fields) + "\n")
+    # Nothing is that long but what somebody made up.
+    return _crlf("\n".join(line[:MAX_FIELD_CHARACTERS] for line in fields) + "\n")
 
 
 def _typedAddress(address: Address) -> str:

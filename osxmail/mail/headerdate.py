@@ -6,11 +6,14 @@ The date and time of header fields (RFC 5322 3.3, with the obsolete forms of 4.3
 from __future__ import annotations
 
 import re
-from datetime import date
-from time import gmtime
+from datetime import UTC, date, datetime, timedelta
 
 from attrs import frozen
 
+#: The last time that can be written: RFC 5322 3.3 has years of four digits.
+MAX_TIME = 253_402_000_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTH_NUMBERS = {name.lower().encode("ascii"): number for number, name in enumerate(_MONTHS, 1)}
@@ -80,13 +83,13 @@ def formatDate(time: float, offsetMinutes: int = 0) -> str:
     """
     A time as a Date or Received field has it: C{"Mon, 1 Jan 2024 12:00:00 +0000"}, whatever the locale.
 
-    @param time: seconds since the epoch.
+    @param time: seconds since the epoch, from 0 to L{MAX_TIME}; others are taken for the nearer end.
     @param offsetMinutes: the zone to write it in, minutes east of Greenwich.
     """
-    local = gmtime(time + offsetMinutes * 60)
+    local = _EPOCH + timedelta(seconds=int(min(max(time, 0), MAX_TIME)) + offsetMinutes * 60)
     sign = "-" if offsetMinutes < 0 else "+"
     zone = abs(offsetMinutes)
     return (
-        f"{_DAYS[local.tm_wday]}, {local.tm_mday} {_MONTHS[local.tm_mon - 1]} {local.tm_year:04d} "
-        f"{local.tm_hour:02d}:{local.tm_min:02d}:{local.tm_sec:02d} {sign}{zone // 60:02d}{zone % 60:02d}"
+        f"{_DAYS[local.weekday()]}, {local.day} {_MONTHS[local.month - 1]} {local.year:04d} "
+        f"{local.hour:02d}:{local.minute:02d}:{local.second:02d} {sign}{zone // 60:02d}{zone % 60:02d}"
     )

@@ -61,7 +61,10 @@ class Reply:
         for index, line in enumerate(self.lines):
             clean = "".join(c if c >= " " and c != "\x7f" else " " for c in line)
             raw = f"{self.code:03d}{' ' if index == last else '-'}{prefix}{clean}".encode("utf-8", "replace")
-            out.append(raw[:MAX_LINE_OCTETS] + b"\r\n")
+            if len(raw) > MAX_LINE_OCTETS:
+                # Not in the middle of a character.
+                raw = raw[:MAX_LINE_OCTETS].decode("utf-8", "ignore").encode("utf-8")
+            out.append(raw + b"\r\n")
         return b"".join(out)
 
     def __str__(self) -> str:

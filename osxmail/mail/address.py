@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 import idna
 from attrs import field, frozen
@@ -27,6 +28,7 @@ _QUOTABLE = re.compile(r"[\x20-\x7e\u0080-\U0010ffff]+")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 
+@lru_cache(maxsize=4096)
 def normalizeDomain(text: str) -> str:
     """
     A domain name in the one form in which we compare and keep it: lower case, A-labels (RFC 5890), no final
@@ -55,6 +57,9 @@ def normalizeDomain(text: str) -> str:
 
 def _literal(text: str) -> str:
     inner = text[1:-1]
+    if "%" in inner:
+        # A zone (RFC 4007 11) means nothing to others, and may hold anything at all.
+        raise ParseError("an address literal has no zone")
     try:
         if inner[:5].lower() == "ipv6:":
             return f"[IPv6:{ipaddress.IPv6Address(inner[5:])}]"

@@ -10,7 +10,9 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from osxmail.store.store import Store
-from tests.contracts.mailstore import AccountContract
+from tests.contracts.acceptances import AcceptContract
+from tests.contracts.mailboxes import MailboxContract, SnapshotContract
+from tests.contracts.mailstore import ALICE, TEXT, AccountContract, Listener, StoreTools, asynchronous
 
 
 class SQLite:
@@ -37,3 +39,124 @@ class SQLite:
 
 class SQLiteAccountTests(SQLite, AccountContract, TestCase):
     pass
+
+
+class SQLiteMailboxTests(SQLite, MailboxContract, TestCase):
+    pass
+
+
+class SQLiteSnapshotTests(SQLite, SnapshotContract, TestCase):
+    pass
+
+
+class SQLiteAcceptTests(SQLite, AcceptContract, TestCase):
+    pass
+
+
+class RestartTests(SQLite, StoreTools, TestCase):
+    """
+    What survives a restart, and what another process does to the same file.
+    """
+
+    async def other(self):
+        """
+        The same store, as another process has it.
+        """
+        store = await self.openStore(self.store.database.path.parent)
+        account = await store.account("alice-id", ALICE)
+        return store, account, await account.mailbox("INBOX")
+
+    @asynchronous
+    async def test_restart(self):
+        await self.fill(5, flags=["\\Seen", "word"])
+        await self.inbox.remove([5])
+        await self.account.subscribe("x", True)
+        before = await self.inbox.status(), await self.inbox.changesSince(0), await self.account.quota()
+        await self.store.close()
+        _store, account, inbox = await self.other()
+        after = await inbox.status(), await inbox.changesSince(0), await account.quota()
+        self.assertEqual(before, after)
+        # Neither UIDs nor MODSEQs go back.
+        appended = await inbox.append(incomingOf(_store), (), None)
+        self.assertEqual(appended.uid, 6)
+        self.assertGreater((await inbox.status()).highestModseq, before[0].highestModseq)
+        self.assertEqual((await inbox.messages([1]))[0][1].inline, TEXT)
+
+    @asynchronous
+    async def test_uidvaliditySurvives(self):
+        mailbox = await self.account.createMailbox("x")
+        uidvalidity = (await mailbox.status()).uidvalidity
+        await self.account.deleteMailbox("x")
+        await self.store.close()
+        _store, account, _inbox = await self.other()
+        again = await (await account.createMailbox("x")).status()
+        self.assertNotEqual(again.uidvalidity, uidvalidity)
+
+    @asynchronous
+    async def test_anotherProcessDelivers(self):
+        """
+        Both deliver to the same mailbox, after one another and at the same time.
+        """
+        from twisted.internet.defer import gatherResults
+
+        store, _account, inbox = await self.other()
+        for each in (self.store, store, self.store):
+            await each.accept(self.acceptance(self.copyFor()), incomingOf(each))
+        calls = []
+        for _ in range(20):
+            for each in (self.store, store):
+                calls.append(each.accept(self.acceptance(self.copyFor()), incomingOf(each)))
+        accepted = await gatherResults(calls)
+        self.assertEqual(sorted(each.appended[0].uid for each in accepted), list(range(4, 44)))
+        self.assertEqual((await inbox.status()).messages, 43)
+
+    @asynchronous
+    async def test_anotherProcessRemovesTheAccount(self):
+        store, _account, _inbox = await self.other()
+        await self.store.accept(self.acceptance(self.copyFor()), self.incoming())
+        await store.removeAccount("alice-id")
+        accepted = await self.store.accept(self.acceptance(self.copyFor()), self.incoming())
+        self.assertNotEqual(accepted.appended[0].mailboxId, self.inbox.mailboxId)
+
+    @asynchronous
+    async def test_anotherProcessChanges(self):
+        """
+        A snapshot catches up with what somebody else has done: when it is told so, and when it is asked for again.
+        """
+        await self.fill(3)
+        listener = Listener()
+        snapshot = await self.inbox.snapshot(listener)
+        store, _account, inbox = await self.other()
+        await inbox.storeFlags([1], "+", ["\\Seen", "word"])
+        await inbox.remove([2])
+        await inbox.append(incomingOf(store), (), None)
+        self.assertEqual(list(snapshot.uids), [1, 2, 3])
+        again = await self.inbox.snapshot(Listener())
+        self.assertIs(again, snapshot)
+        self.assertEqual(
+            (list(snapshot.uids), list(snapshot.flags), snapshot.keywords), ([1, 3, 4], [257, 0, 0], ("word",))
+        )
+        self.assertEqual(listener.changes, 1)
+        await inbox.remove([1])
+        self.store.mailboxesChanged([self.inbox.mailboxId])
+        await self.inbox.storeFlags([4], "+", ["\\Seen"])
+        self.assertEqual(list(snapshot.uids), [3, 4])
+
+    @asynchronous
+    async def test_anotherProcessDeletes(self):
+        mailbox = await self.account.createMailbox("x")
+        listener = Listener()
+        await mailbox.snapshot(listener)
+        _store, account, _inbox = await self.other()
+        await account.deleteMailbox("x")
+        self.store.mailboxesChanged([mailbox.mailboxId])
+        from osxmail.errors import NoSuchMailbox
+
+        await self.assertFailure(mailbox.snapshot(Listener()), NoSuchMailbox)
+        self.assertTrue(listener.isGone)
+
+
+def incomingOf(store):
+    incoming = store.incoming(100_000)
+    incoming.write(TEXT)
+    return incoming

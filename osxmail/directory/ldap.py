@@ -146,9 +146,16 @@ class LDAPDirectory:
             raise DirectoryAway(f"the entry {entry.dn} cannot be read: {error}") from None
 
     def verifyPassword(self, record: Record, password: str) -> Deferred[bool]:
-        dn = dict(record.source).get("dn", "")
+        source = dict(record.source)
+        dn = source.get("dn", "")
         octets = _octets(password)
-        if not dn.strip() or not 0 < octets <= MAX_PASSWORD_OCTETS or "\0" in password:
+        # A record of another directory: its password is not for our servers, nor its DN ours.
+        if (
+            source.get("directory") != self.name
+            or not dn.strip()
+            or not 0 < octets <= MAX_PASSWORD_OCTETS
+            or "\0" in password
+        ):
             return succeed(False)
         return self._logins.verify(dn, preparePassword(password))
 

@@ -17,10 +17,12 @@ from osxmail.directory.ldap import LDAPConfiguration, LDAPDirectory
 from osxmail.directory.local import LocalDirectory
 from osxmail.directory.passwords import Passwords
 from osxmail.errors import TemporaryError
-from osxmail.interfaces import IDirectory
+from osxmail.interfaces import IDirectory, ILocalAccounts
 from osxmail.mail.acceptance import LocalAccount
 from osxmail.mail.address import Address
 from osxmail.mail.record import Group, Record
+from osxmail.store.localaccounts import LocalAccounts
+from tests.contracts.engines import SQLiteEngine
 from tests.fakes.accounts import FakeAccounts
 from tests.fakes.directory import FakeDirectory, record
 from tests.fakes.settings import FakeSettings
@@ -47,9 +49,6 @@ class DirectoryContract:
 
     directory: IDirectory
     hasGroups = True
-
-    def goAway(self) -> None:
-        raise NotImplementedError
 
     async def anna(self) -> Record:
         found = await self.directory.recordWithLogin("anna")
@@ -150,6 +149,27 @@ class DirectoryContract:
             self.assertIsNone(await self.directory.groupWithAddress(Address.parse(text)))
         self.assertIsNone(await self.directory.recordWithAddress(Address.parse("team@example.test")))
 
+    async def test_decoy(self) -> None:
+        """
+        Time can be spent over nobody, whatever the password.
+        """
+        for password in ("annas-secret", "x" * 5000, "\0", "\ud800"):
+            self.assertIsNone(await IDecoy(self.directory).spendTime(password))
+
+    def test_answersAreDeferreds(self) -> None:
+        asked = self.directory.recordWithLogin("anna")
+        self.assertIsInstance(asked, Deferred)
+        return asked
+
+
+class AwayContract:
+    """
+    The same with a directory that can go away.
+    """
+
+    def goAway(self) -> None:
+        raise NotImplementedError
+
     async def test_away(self) -> None:
         """
         Away is never "nobody", "no group" or "wrong password".
@@ -169,20 +189,8 @@ class DirectoryContract:
                 self.directory.groupWithAddress(Address.parse("team@example.test")), TemporaryError
             )
 
-    async def test_decoy(self) -> None:
-        """
-        Time can be spent over nobody, whatever the password.
-        """
-        for password in ("annas-secret", "x" * 5000, "\0", "\ud800"):
-            self.assertIsNone(await IDecoy(self.directory).spendTime(password))
 
-    def test_answersAreDeferreds(self) -> None:
-        asked = self.directory.recordWithLogin("anna")
-        self.assertIsInstance(asked, Deferred)
-        return asked
-
-
-class FakeDirectoryTests(DirectoryContract, TestCase):
+class FakeDirectoryTests(DirectoryContract, AwayContract, TestCase):
     def setUp(self) -> None:
         self.directory = FakeDirectory()
         self.directory.add("anna@example.test", "annas-secret")
@@ -195,14 +203,13 @@ class FakeDirectoryTests(DirectoryContract, TestCase):
         self.directory.isAway = True
 
 
-class LocalDirectoryTests(DirectoryContract, TestCase):
+class LocalContract(DirectoryContract):
     hasGroups = False
 
-    async def setUp(self) -> None:
+    async def fill(self, accounts: ILocalAccounts) -> None:
         self.passwords = Passwords(FakeSettings({"auth.password_cost": "light"}))
         self.passwords.start()
         self.addCleanup(self.passwords.stop)
-        self.accounts = FakeAccounts()
         for number, (address, password) in enumerate(
             (
                 ("anna@example.test", "annas-secret"),
@@ -212,14 +219,30 @@ class LocalDirectoryTests(DirectoryContract, TestCase):
             )
         ):
             passwordHash = await self.passwords.hash(password)
-            await self.accounts.addAccount(LocalAccount(f"a{number}", Address.parse(address), passwordHash))
-        self.directory = LocalDirectory(self.accounts, self.passwords)
+            await accounts.addAccount(LocalAccount(f"a{number}", Address.parse(address), passwordHash))
+        self.directory = LocalDirectory(accounts, self.passwords)
+
+
+class LocalDirectoryTests(LocalContract, SQLiteEngine, TestCase):
+    """
+    On the store.
+    """
+
+    async def setUp(self) -> None:
+        await SQLiteEngine.setUp(self)
+        await self.fill(LocalAccounts(self.store.database, reactor))
+
+
+class LocalDirectoryOnFakeTests(LocalContract, AwayContract, TestCase):
+    async def setUp(self) -> None:
+        self.accounts = FakeAccounts()
+        await self.fill(self.accounts)
 
     def goAway(self) -> None:
         self.accounts.isAway = True
 
 
-class LDAPContract(DirectoryContract):
+class LDAPContract(DirectoryContract, AwayContract):
     schema = ""
 
     def makeSlapd(self) -> Slapd:

@@ -249,14 +249,35 @@ class OutageTests(LDAPCase):
         anna = await self.directory.recordWithAddress(ANNA)
         self.assertIs(await self.directory.verifyPassword(anna, ""), False)
         for dn in ("", " "):
-            nobody = record("anna@example.test", source=(("dn", dn),))
+            nobody = record(
+                "anna@example.test",
+                source=(
+                    ("directory", self.directory.name),
+                    ("dn", dn),
+                ),
+            )
             self.assertIs(await self.directory.verifyPassword(nobody, "annas-secret"), False)
         await self.assertFailure(self.directory._logins.verify(dict(anna.source)["dn"], ""), ValueError)
         await self.assertFailure(self.directory._logins.verify("", "annas-secret"), ValueError)
 
+    async def test_recordOfAnotherDirectory(self) -> None:
+        """
+        A password goes to the servers of the directory that knows the person.
+        """
+        anna = await self.directory.recordWithAddress(ANNA)
+        other = self.connect(self.slapd.socketURL)
+        self.assertIs(await other.verifyPassword(anna, "annas-secret"), False)
+        self.assertEqual(len(other._logins._idle), 0)
+
     async def test_dnsThatAreNone(self) -> None:
         for dn in ("uid=anna", "nonsense", f"uid=*,{PEOPLE}", "\ufffd", "uid=anna\0", f"cn=missing,{SUFFIX}"):
-            nobody = record("anna@example.test", source=(("dn", dn),))
+            nobody = record(
+                "anna@example.test",
+                source=(
+                    ("directory", self.directory.name),
+                    ("dn", dn),
+                ),
+            )
             self.assertIs(await self.directory.verifyPassword(nobody, "annas-secret"), False)
         self.assertEqual(self.happened("directory.away"), [])
 
@@ -361,7 +382,13 @@ class OddServerTests(LDAPCase):
         self.assertIn("protocolError", self.happened("directory.away")[0]["reason"])
         self.assertNotIn(BIND_PASSWORD.encode(), self.factory.heard)
         await sleep(0.15)
-        anna = record("anna@example.test", source=(("dn", f"uid=anna,{PEOPLE}"),))
+        anna = record(
+            "anna@example.test",
+            source=(
+                ("directory", directory.name),
+                ("dn", f"uid=anna,{PEOPLE}"),
+            ),
+        )
         await self.away(directory.verifyPassword(anna, "annas-secret"), 2)
         self.assertNotIn(b"annas-secret", self.factory.heard)
 
@@ -374,7 +401,13 @@ class OddServerTests(LDAPCase):
         body = b"\x0a\x01\x0a\x04\0\x04\0" + referral
         url = self.serve(lambda p, data: p.transport.write(reply(data, b"\x61" + bytes([len(body)]) + body)))
         directory = self.connect(url)
-        anna = record("anna@example.test", source=(("dn", f"uid=anna,{PEOPLE}"),))
+        anna = record(
+            "anna@example.test",
+            source=(
+                ("directory", directory.name),
+                ("dn", f"uid=anna,{PEOPLE}"),
+            ),
+        )
         await self.away(directory.verifyPassword(anna, "annas-secret"), 1)
         self.assertEqual(len(self.factory.connections), 1)
 
@@ -404,7 +437,13 @@ class ReferralTests(LDAPCase):
         directory = self.connect(slapd.url)
         self.assertIsNotNone(await directory.recordWithAddress(ANNA))
         self.assertIsNone(await directory.recordWithLogin("nobody"))
-        below = record("x@example.test", source=(("dn", f"uid=x,ou=far,{PEOPLE}"),))
+        below = record(
+            "x@example.test",
+            source=(
+                ("directory", directory.name),
+                ("dn", f"uid=x,ou=far,{PEOPLE}"),
+            ),
+        )
         self.assertIs(await directory.verifyPassword(below, "annas-secret"), False)
         self.assertEqual((far.connections, self.happened("directory.away")), ([], []))
 

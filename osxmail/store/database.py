@@ -8,37 +8,26 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
 
 from osxmail.errors import Overloaded, StoreAway
 from osxmail.store.connection import Transaction, openConnection, translateError
+from osxmail.store.migrate import prepareSchema
 from osxmail.store.writer import Writer
 
 T = TypeVar("T")
 
 READER_THREADS = 4
 MAX_WAITING_READS = 20_000
-
-
-def createSchema(connection: apsw.Connection, path: Path) -> None:
-    """
-    Make the tables in an empty database.  Blocking.
-    """
-    if connection.table_exists("main", "schema_version"):
-        return
-    text = files("osxmail.store").joinpath("schema", "001.sql").read_text("utf-8")
-    with connection:
-        connection.execute(text)
-        connection.execute("INSERT INTO schema_version (version, applied) VALUES (1, ?)", (time.time(),))
 
 
 class Database:
@@ -51,15 +40,18 @@ class Database:
     @ivar afterRollback: see L{osxmail.store.writer.Writer}.
     """
 
+    log = Logger(namespace="osxmail.store")
+
     def __init__(
         self,
         path: str | Path,
         reactor: IReactorFromThreads,
-        prepare: Callable[[apsw.Connection, Path], None] = createSchema,
+        prepare: Callable[..., None] = prepareSchema,
         readerThreads: int = READER_THREADS,
     ) -> None:
         """
-        @param prepare: makes or upgrades the schema; called in the writer's thread before anything else is.
+        @param prepare: makes or upgrades the schema: see L{prepareSchema}; called in the writer's thread before
+            anything else is.
         """
         self.path = Path(path)
         self.reactor = reactor
@@ -147,8 +139,15 @@ class Database:
 
     def _openWriter_inThread(self) -> apsw.Connection:
         connection = openConnection(str(self.path), isWriter=True)
-        self._prepare(connection, self.path)
+        try:
+            self._prepare(connection, self.path, report=self._report_inThread)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def _report_inThread(self, **fields: Any) -> None:
+        self.reactor.callFromThread(partial(self.log.info, "{event}", **fields))
 
     def _read_inThread(self) -> None:
         connection: apsw.Connection | None = None

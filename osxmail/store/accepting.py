@@ -24,7 +24,7 @@ from osxmail.store.database import Database
 from osxmail.store.flagging import flagBits_txn
 from osxmail.store.incoming import Incoming
 from osxmail.store.octets import Octets
-from osxmail.store.placing import Placing
+from osxmail.store.placing import Placed, Placing
 from osxmail.store.queuerows import QueueEntry, enqueue_txn
 from osxmail.store.trace import recordTrace_txn
 
@@ -85,17 +85,17 @@ class Accepting:
         self,
         database: Database,
         octets: Octets,
-        changed: Callable[[Iterable[int]], object],
+        placed: Callable[[Iterable[Placed]], object],
         queueChanged: Callable[[], object],
         now: Callable[[], float] = time.time,
     ) -> None:
         """
-        @param changed: called on the reactor after a commit, with the mailboxes that have new messages.
+        @param placed: called on the reactor after a commit, with what mailboxes have got.
         @param queueChanged: called on the reactor after a commit that has put something into the queue.
         """
         self._database = database
         self._octets = octets
-        self._changed = changed
+        self._placed = placed
         self._queueChanged = queueChanged
         self._now = now
         # The writer's thread only.  An INBOX keeps its number as long as its account lives, whatever another process
@@ -215,12 +215,12 @@ class Accepting:
             results.append(Accepted(acceptance.queueId, tuple(appended), overQuota, len(recipients)))
         txn.insertRows("INSERT INTO prefix (octets_id, number, data)", prefixes)
         _putRenderings_txn(txn, [(octetsIds[id(each)], each.rendering) for each in kept])
-        changed = placing.flush_txn(txn)
+        placed = placing.flush_txn(txn)
         if enqueue_txn(txn, entries):
             txn.afterCommit(self._queueChanged)
         recordTrace_txn(txn, [event for item in items for event in item.acceptance.trace])
-        if changed:
-            txn.afterCommit(partial(self._changed, changed))
+        if placed:
+            txn.afterCommit(partial(self._placed, placed))
         return results
 
     def appendAll_txn(self, txn: Transaction, items: Sequence[MailboxArrival]) -> list[Appended | Exception | None]:
@@ -259,9 +259,9 @@ class Accepting:
         _putRenderings_txn(
             txn, [(octetsId, item.rendering) for (item, _), octetsId in zip(good, octetsIds, strict=True)]
         )
-        changed = placing.flush_txn(txn)
-        if changed:
-            txn.afterCommit(partial(self._changed, changed))
+        placed = placing.flush_txn(txn)
+        if placed:
+            txn.afterCommit(partial(self._placed, placed))
         return results
 
     def _targets_txn(self, txn: Transaction, placing: Placing, items: Sequence[Arrival]) -> list[list[int]]:

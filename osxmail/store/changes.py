@@ -6,7 +6,7 @@ What has changed in a mailbox since a MODSEQ: the one way in which sessions, pro
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
@@ -34,18 +34,51 @@ class Columns:
 @frozen
 class Delta:
     """
-    What a mailbox's log says since a MODSEQ.
+    What a mailbox's log says since a MODSEQ: read from the database, or known from the transaction that made it.
 
+    @ivar since: that MODSEQ.
     @ivar highestModseq: up to where it reaches.
-    @ivar keywords: all of the mailbox's, in order of their bits.
+    @ivar keywords: all of the mailbox's, in order of their bits; C{None} where none is new.
     @ivar changed: messages that are new or changed.
     @ivar vanished: UIDs, ascending.
     """
 
+    since: int
     highestModseq: int
-    keywords: tuple[str, ...]
+    keywords: tuple[str, ...] | None
     changed: Columns
     vanished: array[int]
+
+
+@frozen
+class FlagChange:
+    """
+    What one STORE has done: like L{Delta}, without reading what became of each message.
+
+    @ivar uids: of the messages that changed, ascending.
+    @ivar operation: C{"+"}, C{"-"} or C{"="}.
+    """
+
+    since: int
+    highestModseq: int
+    uids: array[int]
+    operation: str
+    bits: int
+
+
+def vanishedDelta(modseq: int, vanished: array[int]) -> Delta:
+    """
+    What one transaction that took C{modseq} has removed.
+    """
+    return Delta(modseq - 1, modseq, None, columnsOf(()), vanished)
+
+
+def columnsOf(rows: Sequence[tuple[int, int, int, int, int]]) -> Columns:
+    """
+    Columns out of rows C{(uid, flags, modseq, size, internal date)}.
+    """
+    uids, flags, modseqs, sizes, dates = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return Columns(array("I", uids), array("Q", flags), array("Q", modseqs), array("Q", sizes), array("q", dates))
 
 
 @frozen
@@ -87,6 +120,7 @@ def readDelta(txn: Transaction, mailboxId: int, since: int) -> Delta:
     highestModseq, floor, keywords, vanished, count, first, last, *columns = row
     uids, flags, modseqs, sizes, dates = columns
     return Delta(
+        since,
         highestModseq,
         tuple(keywords.split(" ")) if keywords else (),
         Columns(

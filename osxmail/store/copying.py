@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from osxmail.errors import NoSuchMailbox, OverQuota
 from osxmail.mail.acceptance import Copied
+from osxmail.store.changes import Delta
 from osxmail.store.connection import Transaction
 from osxmail.store.expunging import remove_txn
 from osxmail.store.flagging import translatedFlags_txn
@@ -17,12 +18,13 @@ from osxmail.store.numbers import UidCondition, ascending
 
 def copy_txn(
     txn: Transaction, sourceId: int, uids: Sequence[int] | None, targetId: int, now: float, isMove: bool
-) -> Copied:
+) -> tuple[Copied, Delta | None]:
     """
     See L{osxmail.interfaces.IMailbox.copy}.  All copies share one MODSEQ.
 
     @param uids: ascending; C{None} is all.
     @param now: seconds since the epoch.
+    @return: the result, and what has vanished from the source.
     """
     source = txn.execute("SELECT account_id FROM mailbox WHERE id = ?", (sourceId,)).fetchone()
     target = txn.execute(
@@ -32,7 +34,7 @@ def copy_txn(
         raise NoSuchMailbox("deleted meanwhile")
     accountId, uidvalidity, uidnext, highestModseq = target
     if uids is not None and not uids:
-        return Copied(uidvalidity, (), ())
+        return Copied(uidvalidity, (), ()), None
     condition = UidCondition(uids)
     args = {"mailbox": sourceId, **condition.args}
     where = f"mailbox_id = :mailbox{condition.sql}"
@@ -43,7 +45,7 @@ def copy_txn(
         args,
     ).fetchone()
     if not count:
-        return Copied(uidvalidity, (), ())
+        return Copied(uidvalidity, (), ()), None
     staysInAccount = isMove and source[0] == accountId
     if not staysInAccount:
         _takeQuota_txn(txn, accountId, int(octets), count)
@@ -64,9 +66,8 @@ def copy_txn(
         (count, highestModseq + 1, count, count - int(seen), int(deleted), int(octets), targetId),
     )
     sources = ascending(first, last, count, text)
-    if isMove:
-        remove_txn(txn, sourceId, sources, keepsQuota=staysInAccount)
-    return Copied(uidvalidity, tuple(sources), tuple(range(uidnext, uidnext + count)))
+    vanished = remove_txn(txn, sourceId, sources, keepsQuota=staysInAccount) if isMove else None
+    return Copied(uidvalidity, tuple(sources), tuple(range(uidnext, uidnext + count))), vanished
 
 
 def _takeQuota_txn(txn: Transaction, accountId: int, octets: int, messages: int) -> None:

@@ -5,44 +5,45 @@ Messages leave a mailbox.  Their octets stay until the collection finds that nob
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
 from osxmail.errors import NoSuchMailbox
+from osxmail.store.changes import Delta, vanishedDelta
 from osxmail.store.connection import Transaction
 from osxmail.store.numbers import UidCondition, ascending
 
 
-def expunge_txn(txn: Transaction, mailboxId: int, uids: Sequence[int] | None) -> tuple[int, ...]:
+def expunge_txn(txn: Transaction, mailboxId: int, uids: Sequence[int] | None) -> Delta | None:
     """
     Remove messages that have C{\\Deleted} (RFC 3501 6.4.3, RFC 4315 2.1).
 
     @param uids: of these only; C{None} is all.
+    @return: see L{remove_txn}.
     """
     row = txn.execute("SELECT deleted FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
     if row is None:
         raise NoSuchMailbox("deleted meanwhile")
     if not row[0]:
-        return ()
-    return tuple(remove_txn(txn, mailboxId, uids, " AND flags & 8"))
+        return None
+    return remove_txn(txn, mailboxId, uids, " AND flags & 8")
 
 
 def remove_txn(
     txn: Transaction, mailboxId: int, uids: Sequence[int] | None, extra: str = "", keepsQuota: bool = False
-) -> array[int]:
+) -> Delta | None:
     """
     Remove messages, and write that to the log of changes: all of them share one MODSEQ.
 
     @param uids: ascending; C{None} is all.
     @param extra: one more condition.
     @param keepsQuota: the account still has what leaves this mailbox.
-    @return: the UIDs that are gone, ascending.
+    @return: what has vanished; C{None} for nothing.
     """
     mailbox = txn.execute("SELECT highestmodseq, account_id FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
     if mailbox is None:
         raise NoSuchMailbox("deleted meanwhile")
     if uids is not None and not uids:
-        return array("I")
+        return None
     modseq = mailbox[0] + 1
     condition = UidCondition(uids)
     args = {"mailbox": mailboxId, "modseq": modseq, **condition.args}
@@ -53,12 +54,13 @@ def remove_txn(
         args,
     ).fetchone()
     if not count:
-        return array("I")
-    txn.execute(
-        f"INSERT INTO expunged (mailbox_id, modseq, uid) SELECT mailbox_id, :modseq, uid FROM message WHERE {where}",
-        args,
-    )
-    txn.execute(f"DELETE FROM message WHERE {where}", args)
+        return None
+    gone = ascending(first, last, count, text)
+    # By their UIDs from here on: no more looking at messages that stay.
+    condition = UidCondition(gone)
+    args = {"mailbox": mailboxId, "modseq": modseq, **condition.args}
+    txn.execute(f"INSERT INTO expunged (mailbox_id, modseq, uid) {condition.rows(':mailbox, :modseq')}", args)
+    txn.execute(f"DELETE FROM message WHERE mailbox_id = :mailbox{condition.sql}", args)
     txn.execute(
         """UPDATE mailbox SET highestmodseq = ?, messages = messages - ?, unseen = unseen - ?, deleted = deleted - ?,
                 octets = octets - ? WHERE id = ?""",
@@ -69,4 +71,4 @@ def remove_txn(
             "UPDATE quota SET octets = octets - ?, messages = messages - ? WHERE account_id = ?",
             (int(octets), count, mailbox[1]),
         )
-    return ascending(first, last, count, text)
+    return vanishedDelta(modseq, gone)

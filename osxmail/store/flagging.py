@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from osxmail.errors import LimitExceeded, NoSuchMailbox
 from osxmail.mail.acceptance import FlagsStored
 from osxmail.mail.flags import FIRST_KEYWORD_BIT, MAX_KEYWORDS, SYSTEM_FLAGS, normalizeFlag
+from osxmail.store.changes import FlagChange
 from osxmail.store.connection import Transaction
 from osxmail.store.numbers import UidCondition, ascending, numbersFrom
 
@@ -69,15 +70,17 @@ def storeFlags_txn(
     operation: str,
     flags: Sequence[str],
     unchangedSince: int | None,
-) -> FlagsStored:
+) -> tuple[FlagsStored, FlagChange | None]:
     """
     See L{osxmail.interfaces.IMailbox.storeFlags}.  All messages that change share one MODSEQ.
+
+    @return: the result, and what snapshots take over; C{None} when nothing changed.
     """
     mailbox = txn.execute("SELECT highestmodseq FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
     if mailbox is None:
         raise NoSuchMailbox("deleted meanwhile")
     if not uids:
-        return FlagsStored(0, ())
+        return FlagsStored(0, ()), None
     modseq = mailbox[0] + 1
     bits = flagBits_txn(txn, mailboxId, flags, isNew=operation != "-")
     condition = UidCondition(uids)
@@ -107,13 +110,17 @@ def storeFlags_txn(
         args,
     ).fetchone()
     if not count:
-        return FlagsStored(0, (), tuple(refused))
+        return FlagsStored(0, (), tuple(refused)), None
     txn.execute(f"UPDATE message SET flags = {becomes}, modseq = :modseq WHERE {where}", args)
     txn.execute(
         "UPDATE mailbox SET highestmodseq = ?, unseen = unseen - ?, deleted = deleted + ? WHERE id = ?",
         (modseq, int(seen), int(deleted), mailboxId),
     )
-    return FlagsStored(modseq, tuple(ascending(first, last, count, text)), tuple(refused))
+    changed = ascending(first, last, count, text)
+    return (
+        FlagsStored(modseq, tuple(changed), tuple(refused)),
+        FlagChange(modseq - 1, modseq, changed, operation, bits),
+    )
 
 
 def translatedFlags_txn(txn: Transaction, sourceId: int, targetId: int, used: int) -> str:

@@ -6,6 +6,7 @@ A mailbox: a log of changes with UIDs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -15,7 +16,7 @@ from osxmail.errors import NoSuchMailbox
 from osxmail.interfaces import IIncoming, IMailbox, IMailboxListener, IMessage, ISnapshot
 from osxmail.mail.acceptance import Appended, Changes, Copied, FlagsStored, MailboxStatus
 from osxmail.mail.searchkeys import SearchKey
-from osxmail.store.changes import Delta, readDelta
+from osxmail.store.changes import LISTING_SLICE, Delta, FlagChange, readDelta
 from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
 from osxmail.store.expunging import expunge_txn, remove_txn
@@ -127,7 +128,13 @@ class Mailbox:
         """
         if operation not in ("+", "-", "="):
             raise ValueError(operation)
-        return self._change(lambda txn: storeFlags_txn(txn, self.mailboxId, uids, operation, flags, unchangedSince))
+
+        def write_txn(txn: Transaction) -> FlagsStored:
+            stored, change = storeFlags_txn(txn, self.mailboxId, uids, operation, flags, unchangedSince)
+            self._offer_txn(txn, change)
+            return stored
+
+        return self._change(write_txn)
 
     def copy(self, uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
         """
@@ -143,21 +150,39 @@ class Mailbox:
 
     def _copy(self, uids: Sequence[int], target: IMailbox, isMove: bool) -> Deferred[Copied]:
         now = self._parts.now()
-        return self._change(
-            lambda txn: copy_txn(txn, self.mailboxId, uids, target.mailboxId, now, isMove), target.mailboxId
-        )
+
+        def write_txn(txn: Transaction) -> Copied:
+            copied, vanished = copy_txn(txn, self.mailboxId, uids, target.mailboxId, now, isMove)
+            self._offer_txn(txn, vanished)
+            if copied.targets:
+                txn.afterCommit(partial(self._parts.shelf.changed, (target.mailboxId,)))
+            return copied
+
+        return self._change(write_txn, target.mailboxId)
 
     def expunge(self, uids: Sequence[int] | None = None) -> Deferred[tuple[int, ...]]:
         """
         See L{IMailbox.expunge}.
         """
-        return self._change(lambda txn: expunge_txn(txn, self.mailboxId, uids))
+        return self._remove(lambda txn: expunge_txn(txn, self.mailboxId, uids))
 
     def remove(self, uids: Sequence[int]) -> Deferred[tuple[int, ...]]:
         """
         See L{IMailbox.remove}.
         """
-        return self._change(lambda txn: tuple(remove_txn(txn, self.mailboxId, uids)))
+        return self._remove(lambda txn: remove_txn(txn, self.mailboxId, uids))
+
+    def _remove(self, function: Callable[[Transaction], Delta | None]) -> Deferred[tuple[int, ...]]:
+        def write_txn(txn: Transaction) -> tuple[int, ...]:
+            vanished = function(txn)
+            self._offer_txn(txn, vanished)
+            return () if vanished is None else tuple(vanished.vanished)
+
+        return self._change(write_txn)
+
+    def _offer_txn(self, txn: Transaction, change: Delta | FlagChange | None) -> None:
+        if change is not None:
+            txn.afterCommit(partial(self._parts.shelf.offer, self.mailboxId, change))
 
     def _change(self, function: Callable[[Transaction], T], *others: int) -> Deferred[T]:
         mailboxIds = (self.mailboxId, *others)
@@ -172,8 +197,9 @@ class Mailbox:
 
 def _asChanges(delta: Delta) -> Changes:
     changed = delta.changed
-    return Changes(
-        delta.highestModseq,
-        tuple(zip(changed.uids, changed.flags, changed.modseqs, changed.sizes, changed.dates, strict=True)),
-        tuple(delta.vanished),
-    )
+    columns = (changed.uids, changed.flags, changed.modseqs, changed.sizes, changed.dates)
+    rows: list[tuple[int, int, int, int, int]] = []
+    for start in range(0, len(changed.uids), LISTING_SLICE):
+        # In slices, so that no thread holds the GIL for long.
+        rows.extend(zip(*(column[start : start + LISTING_SLICE] for column in columns), strict=True))
+    return Changes(delta.highestModseq, tuple(rows), tuple(delta.vanished))

@@ -40,6 +40,14 @@ class UidCondition:
             self.sql = " AND uid IN (SELECT value FROM carray(:uids))"
             self.args = {"uids": apsw.carray(array("q", uids))}
 
+    def rows(self, before: str) -> str:
+        """
+        A SELECT of these UIDs, which all exist, each after the expressions C{before}.
+        """
+        if "uids" in self.args:
+            return f"SELECT {before}, value FROM carray(:uids)"
+        return f"SELECT {before}, uid FROM message WHERE mailbox_id = :mailbox{self.sql}"
+
 
 def numbersFrom(text: str | None, typecode: str) -> array[int]:
     """

@@ -10,10 +10,11 @@ from array import array
 from collections.abc import Iterable
 
 import apsw
-from attrs import define
+from attrs import define, field, frozen
 
 from osxmail.mail.acceptance import Appended
 from osxmail.mail.flags import DELETED, SEEN
+from osxmail.store.changes import Delta, columnsOf
 from osxmail.store.connection import Transaction
 from osxmail.store.flagging import jsonNumbers
 
@@ -38,6 +39,26 @@ class _Place:
     unseen: int = 0
     deleted: int = 0
     octets: int = 0
+    rows: list[tuple[int, ...]] = field(factory=list)
+
+
+@frozen
+class Placed:
+    """
+    What a batch has put into one mailbox.
+
+    @ivar rows: C{(uid, flags, modseq, size, internal date)}, ascending.
+    """
+
+    mailboxId: int
+    rows: tuple[tuple[int, int, int, int, int], ...]
+
+    def delta(self) -> Delta:
+        """
+        The same, as a snapshot takes it over.
+        """
+        first, last = self.rows[0][2], self.rows[-1][2]
+        return Delta(first - 1, last, None, columnsOf(self.rows), array("I"))
 
 
 class Placing:
@@ -53,7 +74,6 @@ class Placing:
         self._saved = int(now)
         self._places: dict[int, _Place] = {}
         self._quotas: dict[int, _Quota] = {}
-        self._rows: list[tuple[int, ...]] = []
 
     def load_txn(self, txn: Transaction, mailboxIds: Iterable[int]) -> None:
         """
@@ -119,26 +139,25 @@ class Placing:
             place.unseen += 1
         if bits & DELETED:
             place.deleted += 1
-        self._rows.append(
+        place.rows.append(
             (mailboxId, uid, octetsId, prefix, place.modseq, bits, int(internalDate), sizeOctets, self._saved)
         )
         return Appended(accountId, mailboxId, place.uidvalidity, uid)
 
-    def flush_txn(self, txn: Transaction) -> list[int]:
+    def flush_txn(self, txn: Transaction) -> list[Placed]:
         """
         Write everything.
 
-        @return: the mailboxes that changed.
+        @return: what each mailbox has got.
         """
-        changed = [mailboxId for mailboxId, place in self._places.items() if place.messages]
-        if not changed:
-            return changed
         # In the order of the table: its pages are touched once.
-        self._rows.sort()
+        changed = sorted(mailboxId for mailboxId, place in self._places.items() if place.messages)
+        if not changed:
+            return []
         txn.insertRows(
             """INSERT INTO message
                 (mailbox_id, uid, octets_id, prefix, modseq, flags, internal_date, size, saved_date)""",
-            self._rows,
+            [row for mailboxId in changed for row in self._places[mailboxId].rows],
         )
         mailboxes = []
         for mailboxId in changed:
@@ -163,4 +182,13 @@ class Placing:
                 FROM json_each(?) AS new WHERE quota.account_id = new.value ->> 0""",
             (json.dumps(quotas),),
         )
-        return changed
+        return [
+            Placed(
+                mailboxId,
+                tuple(
+                    (uid, flags, modseq, size, date)
+                    for _, uid, _, _, modseq, flags, date, size, _ in self._places[mailboxId].rows
+                ),
+            )
+            for mailboxId in changed
+        ]

@@ -7,7 +7,7 @@ while longer, within bounds.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -17,14 +17,19 @@ from twisted.logger import Logger
 
 from osxmail.errors import NoSuchMailbox, StoreAway
 from osxmail.interfaces import IMailboxListener
-from osxmail.store.changes import Columns, Opening, readDelta, readSnapshot
+from osxmail.store.changes import Columns, Delta, FlagChange, Opening, readDelta, readSnapshot
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
+from osxmail.store.placing import Placed
 from osxmail.store.snapshot import Snapshot
 
 #: Snapshots without a listener that are kept, and messages in all of them: 36 octets each.
 MAX_IDLE_SNAPSHOTS = 20
 MAX_IDLE_MESSAGES = 300_000
+
+
+def _steps(snapshot: Snapshot, change: Delta | FlagChange) -> Generator[None, None, bool]:
+    return snapshot.applyFlags(change) if isinstance(change, FlagChange) else snapshot.apply(change)
 
 
 class _Slot:
@@ -110,6 +115,37 @@ class Shelf:
                 slot.isStale = True
                 self._run(slot)
 
+    def offer(self, mailboxId: int, change: Delta | FlagChange) -> None:
+        """
+        What a commit of this process has changed; called in the order of the commits.  Taken over at once where
+        nothing is missing in between; else the log is read.
+        """
+        slot = self._slots.get(mailboxId)
+        if slot is None:
+            return
+        snapshot = slot.snapshot
+        if snapshot is None or slot.isCatchingUp or slot.isStale:
+            self.changed((mailboxId,))
+        elif snapshot.listeners and change.highestModseq > snapshot.highestModseq:
+            if snapshot.canTake(change):
+                slot.isCatchingUp = True
+                steps = _steps(snapshot, change)
+                if self._advance(steps):
+                    slot.isCatchingUp = False
+                    self._tellAll(snapshot)
+                else:
+                    self._start(slot, steps)
+            else:
+                self.changed((mailboxId,))
+
+    def placed(self, placed: Iterable[Placed]) -> None:
+        """
+        What a commit of this process has put into mailboxes.
+        """
+        for each in placed:
+            if each.mailboxId in self._slots:
+                self.offer(each.mailboxId, each.delta())
+
     def gone(self, mailboxIds: Iterable[int]) -> None:
         """
         These were deleted.
@@ -121,10 +157,13 @@ class Shelf:
 
     def caughtUp(self, mailboxId: int) -> Deferred[None] | None:
         """
-        C{None} where nobody listens; else fires when the snapshot has everything that is committed now.  Never fails.
+        C{None} where nobody listens, or where nothing is known that the snapshot has not; else fires when it has
+        everything that is committed now.  Never fails.
         """
         slot = self._slots.get(mailboxId)
         if slot is None or slot.snapshot is None or not slot.snapshot.listeners:
+            return None
+        if not slot.isCatchingUp and not slot.isStale:
             return None
         return self._catchUp(slot)
 
@@ -182,15 +221,21 @@ class Shelf:
             # A turn later: all that one commit has changed, and who waits for it, share one reading.
             self._reactor.callLater(0.0, self._start, slot)
 
-    def _start(self, slot: _Slot) -> None:
-        Deferred.fromCoroutine(self._catchUpUntilCurrent(slot)).addErrback(
+    def _start(self, slot: _Slot, steps: Generator[None, None, bool] | None = None) -> None:
+        Deferred.fromCoroutine(self._catchUpUntilCurrent(slot, steps)).addErrback(
             lambda failure: self.log.failure("{event}", failure, event="store.snapshot_failed")
         )
 
-    async def _catchUpUntilCurrent(self, slot: _Slot) -> None:
+    async def _catchUpUntilCurrent(self, slot: _Slot, steps: Generator[None, None, bool] | None) -> None:
+        """
+        @param steps: what is to be taken over first, without reading.
+        """
         snapshot = slot.snapshot
         assert snapshot is not None
         try:
+            if steps is not None:
+                await self._finish(steps)
+                self._tellAll(snapshot)
             while (slot.waiters or slot.isStale) and not slot.isGone:
                 waiters, slot.waiters = slot.waiters, []
                 slot.isStale = False
@@ -203,8 +248,7 @@ class Shelf:
                     self.log.warn("{event}", event="store.snapshot_behind", mailboxId=slot.mailboxId, reason=str(error))
                     changed = False
                 if changed:
-                    for listener in tuple(snapshot.listeners):
-                        self._tell(listener)
+                    self._tellAll(snapshot)
                 for deferred in waiters:
                     deferred.callback(None)
         finally:
@@ -214,14 +258,32 @@ class Shelf:
                 deferred.callback(None)
 
     async def _step(self, mailboxId: int, snapshot: Snapshot) -> bool:
-        delta = await self._database.read(lambda txn: readDelta(txn, mailboxId, snapshot.highestModseq), isSingle=True)
-        steps = snapshot.apply(delta)
+        since = snapshot.highestModseq
+        delta = await self._database.read(lambda txn: readDelta(txn, mailboxId, since), isSingle=True)
+        return await self._finish(snapshot.apply(delta))
+
+    async def _finish(self, steps: Generator[None, None, bool]) -> bool:
         while True:
             try:
                 next(steps)
             except StopIteration as finished:
                 return bool(finished.value)
             await deferLater(self._reactor, 0.0)
+
+    @staticmethod
+    def _advance(steps: Generator[None, None, bool]) -> bool:
+        """
+        One step; is it done?
+        """
+        try:
+            next(steps)
+        except StopIteration:
+            return True
+        return False
+
+    def _tellAll(self, snapshot: Snapshot) -> None:
+        for listener in tuple(snapshot.listeners):
+            self._tell(listener)
 
     def _tell(self, listener: IMailboxListener) -> None:
         try:

@@ -5,16 +5,18 @@ The selected mailbox in memory: parallel arrays, shared by all its sessions, tha
 
 from __future__ import annotations
 
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import compress
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from osxmail.interfaces import IMailboxListener, ISnapshot
-from osxmail.store.changes import Columns, Delta, Opening
+from osxmail.mail.flags import FIRST_KEYWORD_BIT
+from osxmail.store.changes import Columns, Delta, FlagChange, Opening
 
 #: Rows that are taken over in one step of the reactor: some 1.5 ms.
 APPLIED_AT_ONCE = 2_000
@@ -26,6 +28,13 @@ MAX_LOG_ENTRIES = 128
 MAX_LOG_UIDS = 200_000
 
 _NOTHING = array("I")
+
+#: The flags that a message has after a STORE, of those before and those of the command.
+_BECOMES: dict[str, Callable[[int, int], int]] = {
+    "+": lambda old, bits: old | bits,
+    "-": lambda old, bits: old ^ (old & bits),
+    "=": lambda old, bits: bits,
+}
 
 
 @implementer(ISnapshot)
@@ -141,7 +150,8 @@ class Snapshot:
         """
         if delta.highestModseq <= self.highestModseq:
             return False
-        self.keywords = delta.keywords
+        if delta.keywords is not None:
+            self.keywords = delta.keywords
         changed = delta.changed
         last = self.uids[-1] if self.uids else 0
         news = bisect_right(changed.uids, last)
@@ -162,6 +172,48 @@ class Snapshot:
         self.highestModseq = delta.highestModseq
         self._remember(changed.uids, gone)
         return True
+
+    def applyFlags(self, change: FlagChange) -> Generator[None, None, bool]:
+        """
+        As L{apply}, what a STORE has done.
+        """
+        if change.highestModseq <= self.highestModseq:
+            return False
+        uids = change.uids
+        first = self.indexOf(uids[0])
+        end = first + len(uids)
+        if first >= 0 and end <= len(self.uids) and self.uids[end - 1] == uids[-1]:
+            # They follow one another here, so that many can be changed as one large number.
+            for start in range(first, end, COMPRESSED_AT_ONCE):
+                part = slice(start, min(start + COMPRESSED_AT_ONCE, end))
+                self.flags[part] = _changedFlags(self.flags[part], change.operation, change.bits)
+                self.modseqs[part] = array("Q", (change.highestModseq,)) * (part.stop - part.start)
+                if part.stop < end:
+                    yield
+        else:
+            for start in range(0, len(uids), APPLIED_AT_ONCE):
+                if start:
+                    yield
+                for uid in uids[start : start + APPLIED_AT_ONCE]:
+                    index = self.indexOf(uid)
+                    if index >= 0:
+                        self.flags[index] = _BECOMES[change.operation](self.flags[index], change.bits)
+                        self.modseqs[index] = change.highestModseq
+        self.highestModseq = change.highestModseq
+        self._remember(uids, _NOTHING)
+        return True
+
+    def canTake(self, change: Delta | FlagChange) -> bool:
+        """
+        Nothing lies between what we have and this change, and all its keywords are known: it need not be read.
+        """
+        if change.since != self.highestModseq:
+            return False
+        if isinstance(change, FlagChange):
+            bits = change.bits
+        else:
+            bits = max(change.changed.flags, default=0)
+        return not bits >> FIRST_KEYWORD_BIT >> len(self.keywords)
 
     def _update(self, changed: Columns, start: int, end: int) -> None:
         uids, flags, modseqs = self.uids, self.flags, self.modseqs
@@ -260,6 +312,15 @@ class Snapshot:
         highest = max((log[-1] for log in self._vanishedLog if log), default=0)
         missing.extend(range(expected, highest + 1))
         return changed, missing
+
+
+def _changedFlags(flags: array[int], operation: str, bits: int) -> array[int]:
+    count = len(flags)
+    old = int.from_bytes(flags.tobytes(), sys.byteorder)
+    mask = int.from_bytes(array("Q", (bits,)).tobytes() * count, sys.byteorder)
+    new = array("Q")
+    new.frombytes(_BECOMES[operation](old, mask).to_bytes(count * new.itemsize, sys.byteorder))
+    return new
 
 
 def _withoutRuns(column: array[int], runs: Sequence[Sequence[int]]) -> array[int]:

@@ -62,7 +62,7 @@ class Store:
         self._queueIds = QueueIds()
         self._now = now
         shelf = Shelf(self.database, reactor)
-        accepting = Accepting(self.database, self.octets, shelf.changed, self.queue.tellListeners, now)
+        accepting = Accepting(self.database, self.octets, shelf.placed, self.queue.tellListeners, now)
         self.queue.join(accepting)
         self.parts = Parts(
             self.database,

@@ -227,6 +227,10 @@ class Writer:
                     together.setdefault(request.function, []).append(request)
             for function, requests in together.items():
                 self._runTogether_inThread(transaction, function, requests)
+            # Answered in the order in which they were carried out.
+            batch = [each for group in together.values() for each in group] + [
+                each for each in batch if not each.isTogether
+            ]
             for request in batch:
                 if not request.isTogether:
                     self._runRequest_inThread(transaction, request, request.function)

@@ -1,24 +1,28 @@
 # make run     the quickstart, in the foreground
 # make test    everything a test needs, then every test
 # make check   lint, types, architecture
+# make docs    docs/settings.md from the settings table
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := $(shell sed 's/\#.*//' tests/system-packages.txt)
 
-.PHONY: run test check bench clean packages
+.PHONY: run test check bench docs clean packages
+
+# compat: the checkout is put on the path as it is, so that twistd finds the plugin from any folder.
+EDITABLE := --config-settings editable_mode=compat --editable
 
 $(VENV)/.installed: setup.cfg
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet $(EDITABLE) .
 	touch $@
 
 $(VENV)/.installed-tests: setup.cfg $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[test,lint]'
 	touch $@
 
 run: $(VENV)/.installed
-	$(BIN)/twistd --nodaemon --pidfile= osxmail
+	@$(BIN)/twistd --nodaemon --pidfile= osxmail
 
 # Debian and root: install what is missing. Elsewhere a missing server is a skip that names its package.
 packages:
@@ -40,6 +44,10 @@ check: $(VENV)/.installed-tests
 
 bench: $(VENV)/.installed-tests
 	$(BIN)/python -m bench
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m osxmail.app.settingsreference >docs/settings.md.new
+	mv docs/settings.md.new docs/settings.md
 
 clean:
 	rm -rf $(VENV) build *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

@@ -33,8 +33,9 @@ from osxmail.app.settings import Settings
 from osxmail.delivery.bounces import Bounces
 from osxmail.delivery.explain import Explainer
 from osxmail.delivery.local import LocalDelivery
+from osxmail.delivery.nexthops import HopFinder
 from osxmail.delivery.reception import Reception
-from osxmail.delivery.remote import RemoteDelivery
+from osxmail.delivery.remote import RemoteAgent
 from osxmail.delivery.router import Router
 from osxmail.delivery.scheduler import Scheduler
 from osxmail.directory.checkers import DirectoryChecker
@@ -42,6 +43,7 @@ from osxmail.directory.local import LocalDirectory
 from osxmail.directory.passwords import Passwords
 from osxmail.errors import AlreadyExists, ConfigurationError, Refused
 from osxmail.mail.acceptance import Domain
+from osxmail.net.addresses import OwnListeners
 from osxmail.net.dns import Resolver
 from osxmail.net.dnswire import Server
 from osxmail.net.tls import CertificateFiles, ClientTLS, ServerCertificates, makeSelfSigned
@@ -105,9 +107,10 @@ class Osxmail(MultiService):
             self._ownAddresses, reactor,
         )  # fmt: skip
         self.reception = Reception(hostname, self.store, self.router, self.directory, settings)
+        self._hops = HopFinder(self.resolver, ownHosts)
         self.scheduler = Scheduler(
             queue=self.store.queue,
-            remote=RemoteDelivery(hostname, self.resolver, settings, ClientTLS(), ownHosts),
+            remote=RemoteAgent(hostname, self._hops, settings, ClientTLS()),
             local=LocalDelivery(self.store, self.store.queue, self.router, settings),
             bounces=Bounces(hostname, self.store, self.router, settings),
             settings=settings,
@@ -197,6 +200,7 @@ class Osxmail(MultiService):
             passwords = quickstart.quickstartPasswords(configuration.data)
             await quickstart.makeAccounts(self.commands["account.add"], passwords)
             text = quickstart.firstSteps(passwords)
+        self._hops.own = OwnListeners(one.place for one in self.listeners if one.service == "smtp" and one.place[1])
         self.scheduler.startService()
         for listener in self.listeners:
             listener.door.open(self._factory(listener.service), self.certificates)

@@ -74,6 +74,14 @@ class Listener(Service):
         name = getattr(host, "name", b"")
         return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """
+        The IP address and port that it listens on; C{("", 0)} for a Unix socket, and before it is bound.
+        """
+        host: Any = self._listening.getHost() if self._listening is not None else None
+        return (host.host, host.port) if hasattr(host, "port") else ("", 0)
+
     def privilegedStartService(self) -> None:
         from twisted.internet import reactor
 

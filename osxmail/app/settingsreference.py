@@ -74,9 +74,8 @@ def _place(row: Setting) -> int:
 
 def _entry(row: Setting) -> str:
     written = "one of " + ", ".join(f"`{choice}`" for choice in row.choices) if row.choices else WRITTEN[row.kind]
-    if row.kind in (Kind.NUMBER, Kind.DURATION, Kind.SIZE):
-        if row.highest != fields(Setting).highest.default:
-            written += f"; `{row.render(row.lowest)}` to `{row.render(row.highest)}`"
+    if row.kind in (Kind.NUMBER, Kind.DURATION, Kind.SIZE) and row.highest != fields(Setting).highest.default:
+        written += f"; `{row.render(row.lowest)}` to `{row.render(row.highest)}`"
     lines = [
         f"\n### `{row.key}`\n",
         f"{row.help}\n",

@@ -33,9 +33,8 @@ from osxmail.app.settings import Settings
 from osxmail.delivery.bounces import Bounces
 from osxmail.delivery.explain import Explainer
 from osxmail.delivery.local import LocalDelivery
-from osxmail.delivery.nexthops import HopFinder
 from osxmail.delivery.reception import Reception
-from osxmail.delivery.remote import RemoteAgent
+from osxmail.delivery.remote import RemoteDelivery
 from osxmail.delivery.router import Router
 from osxmail.delivery.scheduler import Scheduler
 from osxmail.directory.checkers import DirectoryChecker
@@ -43,7 +42,6 @@ from osxmail.directory.local import LocalDirectory
 from osxmail.directory.passwords import Passwords
 from osxmail.errors import AlreadyExists, ConfigurationError, Refused
 from osxmail.mail.acceptance import Domain
-from osxmail.net.addresses import OwnListeners
 from osxmail.net.dns import Resolver
 from osxmail.net.dnswire import Server
 from osxmail.net.tls import CertificateFiles, ClientTLS, ServerCertificates, makeSelfSigned
@@ -107,10 +105,11 @@ class Osxmail(MultiService):
             self._ownAddresses, reactor,
         )  # fmt: skip
         self.reception = Reception(hostname, self.store, self.router, self.directory, settings)
-        self._hops = HopFinder(self.resolver, ownHosts)
         self.scheduler = Scheduler(
             queue=self.store.queue,
-            remote=RemoteAgent(hostname, self._hops, settings, ClientTLS()),
+            remote=RemoteDelivery(
+                hostname, self.resolver, settings, ClientTLS(), ownHosts, self._ownListeners, reactor
+            ),
             local=LocalDelivery(self.store, self.store.queue, self.router, settings),
             bounces=Bounces(hostname, self.store, self.router, settings),
             settings=settings,
@@ -150,6 +149,12 @@ class Osxmail(MultiService):
                 # A Unix socket, or not bound yet.
                 continue
         return tuple(found)
+
+    def _ownListeners(self) -> list[tuple[str, int]]:
+        """
+        Where we listen for SMTP, so that the queue does not send to ourselves.
+        """
+        return [one.place for one in self.listeners if one.service == "smtp" and one.place[1]]
 
     def _factory(self, service: str) -> GateFactory:
         settings, sessions, clock, tls = self.settings, self.sessions, self._reactor, self.certificates
@@ -200,7 +205,6 @@ class Osxmail(MultiService):
             passwords = quickstart.quickstartPasswords(configuration.data)
             await quickstart.makeAccounts(self.commands["account.add"], passwords)
             text = quickstart.firstSteps(passwords)
-        self._hops.own = OwnListeners(one.place for one in self.listeners if one.service == "smtp" and one.place[1])
         self.scheduler.startService()
         for listener in self.listeners:
             listener.door.open(self._factory(listener.service), self.certificates)
@@ -214,9 +218,20 @@ class Osxmail(MultiService):
             log.warn("{event}", event="listener.later", listener=name, text="this version has none yet")
         self._isReady = True
         log.info("{event}", event="server.started", version=__version__, hostname=configuration.hostname)
-        if text:
-            print(text, flush=True)
-        print("osxmail is ready", flush=True)
+        self._say(text)
+        self._say("osxmail is ready")
+
+    def _say(self, text: str) -> None:
+        """
+        Tell the person in front of it.  Not by C{sys.stdout}: twistd makes log entries of that, and the quickstart's
+        passwords are not for the log.
+        """
+        try:
+            if text and sys.__stdout__ is not None:
+                print(text, file=sys.__stdout__, flush=True)
+        except (OSError, ValueError):
+            # Nobody is there: a daemon has no terminal.
+            return
 
     async def reloadSettings(self) -> None:
         """

@@ -6,7 +6,7 @@ Where to connect for a destination: MX records, address records, literals, and n
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from itertools import groupby, zip_longest
 
@@ -117,19 +117,18 @@ class HopFinder:
     Finds next hops.
 
     @ivar ownNames: host names that are ours.
-    @ivar own: where we listen.
     """
 
     def __init__(
         self,
         resolver: IResolver,
         ownNames: Sequence[str] = (),
-        own: OwnListeners | None = None,
+        ownListeners: Callable[[], Iterable[tuple[str, int]]] = tuple,
         shuffle: Callable[[list[tuple[int, str]]], None] = random.shuffle,
     ) -> None:
         self._resolver = resolver
         self.ownNames = frozenset(name.lower() for name in ownNames)
-        self.own = own or OwnListeners()
+        self._ownListeners = ownListeners
         self._shuffle = shuffle
 
     async def find(self, hop: Hop, port: int, usesMX: bool, isConfigured: bool) -> NextHops:
@@ -217,10 +216,11 @@ class HopFinder:
         steps: list[Step],
         isConfigured: bool,
     ) -> NextHops:
+        own = OwnListeners(self._ownListeners())
         ours = [
             preference
             for (preference, host), addresses in zip(hosts, found, strict=True)
-            if host in self.ownNames or any(self.own.include(address, port) for address in addresses or ())
+            if host in self.ownNames or any(own.include(address, port) for address in addresses or ())
         ]
         candidates: list[Candidate] = []
         isAway = False

@@ -5,7 +5,8 @@ Delivery to other servers: one attempt, over as many hosts as it is worth.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import random
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -18,7 +19,7 @@ from osxmail.delivery.faults import localFault
 from osxmail.delivery.nexthops import Candidate, Hop, HopFinder
 from osxmail.delivery.smtpclient import MAX_RECIPIENTS, HostFailed, SMTPClient, Terms, Timeouts
 from osxmail.errors import ParseError
-from osxmail.interfaces import IDeliveryAgent, IMessage, ISettings
+from osxmail.interfaces import IDeliveryAgent, IMessage, IResolver, ISettings
 from osxmail.mail.acceptance import QueueLease
 from osxmail.mail.decision import Action, DeliveryStatus, Step
 from osxmail.mail.smtpreply import Reply
@@ -57,7 +58,7 @@ class _Target:
 
 
 @implementer(IDeliveryAgent)
-class RemoteAgent:
+class RemoteDelivery:
     """
     Delivers to other servers.
     """
@@ -67,19 +68,24 @@ class RemoteAgent:
     def __init__(
         self,
         hostname: str,
-        finder: HopFinder,
+        resolver: IResolver,
         settings: ISettings,
         tls: ClientTLS | None = None,
+        ownNames: Sequence[str] = (),
+        ownListeners: Callable[[], Iterable[tuple[str, int]]] = tuple,
         reactor: Any = None,
         timeouts: Timeouts | None = None,
+        shuffle: Callable[[list[tuple[int, str]]], None] = random.shuffle,
     ) -> None:
         """
         @param hostname: what we say in EHLO.
+        @param ownNames: further names of ours: mail for a host of these never leaves.
+        @param ownListeners: pairs (address, port) at which we listen for SMTP, C{""} for every address.
         """
         if reactor is None:
             from twisted.internet import reactor
         self._hostname = hostname
-        self._finder = finder
+        self._finder = HopFinder(resolver, (hostname, *ownNames), ownListeners, shuffle)
         self._settings = settings
         self._tls = tls or ClientTLS()
         self._clock = reactor

@@ -12,7 +12,6 @@ from osxmail.delivery import nexthops
 from osxmail.delivery.nexthops import Hop, HopFinder, NextHops
 from osxmail.errors import ParseError
 from osxmail.mail.decision import Action
-from osxmail.net.addresses import OwnListeners
 from osxmail.net.dns import Resolver
 from osxmail.net.dnswire import Server, Wire
 from tests.fakes.dnsserver import FakeNameServer
@@ -56,7 +55,7 @@ class FinderTests(TestCase):
 
     def make(self, *listeners: tuple[str, int]) -> HopFinder:
         resolver = Resolver(wire=Wire((Server("127.0.0.1", self.names.port),), roundSeconds=(0.2,)))
-        return HopFinder(resolver, ["us.test"], OwnListeners(listeners), shuffle=lambda hosts: hosts.reverse())
+        return HopFinder(resolver, ["us.test"], lambda: listeners, shuffle=lambda hosts: hosts.reverse())
 
     async def find(self, text: str, usesMX: bool = True, isConfigured: bool = False) -> NextHops:
         return await self.finder.find(Hop.parse(text), 25, usesMX, isConfigured)

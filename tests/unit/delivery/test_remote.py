@@ -15,15 +15,13 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from osxmail.delivery import remote
-from osxmail.delivery.nexthops import HopFinder
-from osxmail.delivery.remote import RemoteAgent
+from osxmail.delivery.remote import RemoteDelivery
 from osxmail.delivery.smtpclient import Timeouts
 from osxmail.interfaces import IDeliveryAgent
 from osxmail.mail.acceptance import QueueLease, QueueRecipient
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action, DeliveryStatus
 from osxmail.mail.envelope import Envelope, Recipient
-from osxmail.net.addresses import OwnListeners
 from osxmail.net.dns import Resolver
 from osxmail.net.dnswire import Server, Wire
 from osxmail.net.tls import ServerCertificates, makeSelfSigned
@@ -63,9 +61,13 @@ class RemoteCase(TestCase):
         self.port = self.sink.port
         self.settings = FakeSettings({"relay.port": str(self.port)})
         resolver = Resolver(wire=Wire((Server("127.0.0.1", self.names.port),), roundSeconds=(0.3,)))
-        finder = HopFinder(resolver, ["us.test"], OwnListeners(), shuffle=lambda hosts: None)
-        self.agent = RemoteAgent(
-            "us.test", finder, self.settings, reactor=reactor, timeouts=evolve(Timeouts(), dataEnd=0.3, quit=0.2)
+        self.agent = RemoteDelivery(
+            "us.test",
+            resolver,
+            self.settings,
+            reactor=reactor,
+            timeouts=evolve(Timeouts(), dataEnd=0.3, quit=0.2),
+            shuffle=lambda hosts: None,
         )
         self.addCleanup(self.agent.abort)
         self.addCleanup(self.agent.close)

@@ -81,7 +81,9 @@ def mailboxes(value: bytes) -> list[Address]:
     """
     found = []
     for entry in entries(value):
-        if entry.mailbox is not None and entry.host is not None:
+        if entry.mailbox is None or entry.host is None:
+            continue
+        if entry.mailbox is not MISSING_MAILBOX and entry.host is not MISSING_DOMAIN:
             try:
                 found.append(Address.fromParts(entry.mailbox.decode("utf-8"), entry.host.decode("utf-8")))
             except (ParseError, UnicodeDecodeError):
@@ -139,6 +141,15 @@ class _Gathering:
         self.angle: list[tuple[str, bytes]] | None = None
         self.comment = b""
         self.hasAt = False
+
+    def isOver(self, text: bytes) -> bool:
+        """
+        The address has a domain already, and C{text}, behind a blank, does not go on with it.
+        """
+        words = self.words
+        if not self.hasAt or len(words) < 2 or words[-1][0] != "blank" or text.startswith(b"."):
+            return False
+        return words[-2][1] != b"@" and not words[-2][1].endswith(b".")
 
     def entry(self) -> Entry | None:
         if self.angle is not None:
@@ -233,6 +244,13 @@ def _irregular(value: bytes) -> Iterator[Entry]:
                 yield GROUP_END
                 inGroup = False
         elif special != b">":
+            if kind in ("atom", "quoted") and current.isOver(text):
+                # A comma is missing.
+                entry = current.entry()
+                if entry is not None:
+                    yield entry
+                    count += 1
+                current = _Gathering()
             current.hasAt = current.hasAt or special == b"@"
             current.words.append((kind, text))
         if count >= MAX_ADDRESSES:

@@ -67,7 +67,7 @@ def codecName(charset: str) -> str | None:
     except (LookupError, ValueError):
         return None
     # Python's table has encodings from octets to octets too ("zip", "hex"): those are bombs, or no text.
-    if found.name in _REFUSED or not getattr(found, "_is_text_encoding", True):
+    if found.name.replace("-", "_") in _REFUSED or not getattr(found, "_is_text_encoding", True):
         return None
     return found.name
 

@@ -19,6 +19,7 @@ INBOX = "INBOX"
 MAX_NAME_OCTETS = 1000  # in UTF-8
 MAX_LEVELS = 20
 MAX_PATTERN_LENGTH = 1000  # characters of a LIST pattern
+MAX_WILDCARDS = 50  # in one
 
 #: Attributes of special use (RFC 6154 2) that a mailbox can be given.
 SPECIAL_USES = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash")
@@ -132,10 +133,10 @@ class Pattern:
 
     def __init__(self, text: str) -> None:
         """
-        @raise LimitExceeded: longer than L{MAX_PATTERN_LENGTH}.
+        @raise LimitExceeded: longer than L{MAX_PATTERN_LENGTH}, or more than L{MAX_WILDCARDS} wildcards.
         """
-        if len(text) > MAX_PATTERN_LENGTH:
-            raise LimitExceeded("a LIST pattern has at most 1000 characters")
+        if len(text) > MAX_PATTERN_LENGTH or text.count("*") + text.count("%") > MAX_WILDCARDS:
+            raise LimitExceeded("a LIST pattern has at most 1000 characters and 50 wildcards")
         text = unicodedata.normalize("NFC", text)
         # A run of wildcards with a * in it is a *; of % alone, one %.
         text = re.sub(r"[*%]{2,}", lambda match: "*" if "*" in match.group() else "%", text)

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.logger import Logger
 
+from osxmail.errors import MailError
 from osxmail.interfaces import IAccount, IMailStore, ISettings
 from osxmail.mail.imapgrammar import parseCommand
 from osxmail.mail.imapreader import BadCharset, BadCommand, BadName, Cursor
@@ -159,7 +160,12 @@ class Imap(Gate):
             name = received.name
             # RFC 3501 7.4.1: EXPUNGE is not told while FETCH, STORE or SEARCH is answered; their UID forms may.
             mayExpunge = name not in ("FETCH", "STORE", "SEARCH")
-            await tellChanges(self, mayExpunge, name.startswith("UID "), self.ownModseqs)
+            try:
+                await tellChanges(self, mayExpunge, name.startswith("UID "), self.ownModseqs)
+            except MailError as error:
+                # The snapshot cannot be had: what this session believes about the mailbox is worth nothing.
+                self.write(b"* BYE [%b] %b\r\n" % self._told(error, name))
+                self.isFinished = True
             self.ownModseqs.clear()
         if reply:
             self.write(b"%b %b\r\n" % (received.tag, reply))
@@ -191,10 +197,13 @@ class Imap(Gate):
         except SessionEnd:
             raise
         except Exception as error:  # noqa: BLE001 — the table knows ours; what it does not know is logged with an id
-            code, text = imapReply(error, self.sessionId, name)
-            return f"NO [{code}] {text}".encode() if code else f"NO {text}".encode()
+            return b"NO [%b] %b" % self._told(error, name)
         self._badCommands = 0
         return reply
+
+    def _told(self, error: Exception, name: str) -> tuple[bytes, bytes]:
+        code, text = imapReply(error, self.sessionId, name)
+        return code.encode(), text.encode()
 
     def countBad(self) -> None:
         """

@@ -72,6 +72,9 @@ async def tellChanges(
     if mayExpunge:
         numbers = view.takeExpunged()
         for start in range(0, len(numbers), SLICE_EXPUNGES):
+            if start:
+                await session.drain()
+                await othersTurn(session)
             session.write(
                 b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers[start : start + SLICE_EXPUNGES]])
             )
@@ -85,7 +88,7 @@ async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: boo
     highest = view.snapshot.highestModseq
     uids = view.changedFlags(known)
     view.modseq = highest
-    if not uids:
+    if not len(uids):
         return
     await view.snapshot.loaded()
     tellKeywords(session, view)

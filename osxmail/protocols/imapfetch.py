@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 BATCH_RENDERINGS = 1000
 #: Messages that are opened in one hop; the store's limit.
 BATCH_MESSAGES = 100
-#: What is gathered of small answers before it is written.
+#: What is gathered of small answers before it is written, and others have their turn.
 GATHERED_OCTETS = 65536
+GATHERED_MESSAGES = 16
 
 _RENDERED_NAMES = {"envelope": b"ENVELOPE ", "body": b"BODY ", "bodystructure": b"BODYSTRUCTURE "}
 
@@ -130,7 +131,7 @@ class _Answer:
         seen = await self._setSeen([uid for uid, _ in messages]) if self._items.setsSeen else frozenset()
         gathered: list[bytes] = []
         octets = 0
-        for uid, message in messages:
+        for count, (uid, message) in enumerate(messages, 1):
             sections = Sections(message)
             try:
                 await sections.prepare(self._items.sections)
@@ -155,11 +156,12 @@ class _Answer:
                     await sections.stream(session, found)
                 blank = b" "
             gathered.append(b")\r\n")
-            if octets >= GATHERED_OCTETS:
+            if octets >= GATHERED_OCTETS or count % GATHERED_MESSAGES == 0:
                 session.write(b"".join(gathered))
                 gathered.clear()
                 octets = 0
                 await session.drain()
+                await othersTurn(session)
         self.missing += len(uids) - len(messages)
         session.write(b"".join(gathered))
 

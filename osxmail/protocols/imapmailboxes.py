@@ -5,9 +5,10 @@ IMAP commands about mailboxes as wholes (RFC 3501 6.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from osxmail.errors import MailError
 from osxmail.interfaces import IAccount, IMailbox
 from osxmail.mail.acceptance import MailboxStatus
 from osxmail.mail.flags import SEEN
@@ -23,8 +24,12 @@ from osxmail.protocols.imapselected import SelectedView
 if TYPE_CHECKING:
     from osxmail.protocols.imap import Imap
 
-#: Mailboxes that are matched and listed without letting others have their turn.
+#: Mailboxes that are listed without letting others have their turn.
 SLICE_MAILBOXES = 500
+#: Characters of patterns that are matched without letting others have their turn.
+SLICE_MATCHED = 20_000
+#: SELECT waits until the flags of so many messages are loaded.
+AWAITED_MESSAGES = 500
 
 
 def accountOf(session: Imap) -> IAccount:
@@ -63,9 +68,8 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     try:
         if not isReadOnly and firstRecent < uidnext:
             firstRecent, uidnext = await mailbox.claimRecent()
-        loaded = snapshot.loaded()
-        if status.unseen and len(snapshot.uids) <= SLICE_MAILBOXES:
-            await loaded
+        if status.unseen and len(snapshot.uids) <= AWAITED_MESSAGES:
+            await snapshot.loaded()
     except BaseException:
         mailbox.release(view)
         raise
@@ -79,7 +83,9 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         renderKeywords(view),
         b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()),
     ]
-    unseen = view.firstUnseen(SEEN) if status.unseen and loaded.called else 0
+    # RFC 3501 7.1: UNSEEN may be left out; a large mailbox that nobody has opened lately need not be waited for.
+    isLoaded = len(snapshot.flags) == len(snapshot.uids)
+    unseen = view.firstUnseen(SEEN) if status.unseen and isLoaded else 0
     if unseen:
         lines.append(b"* OK [UNSEEN %d] The first unseen message\r\n" % unseen)
     lines.append(
@@ -100,10 +106,23 @@ async def create(session: Imap, command: Create) -> bytes:
 
 async def delete(session: Imap, command: Named) -> bytes:
     view = session.view
-    if view is not None and view.name == command.mailbox and command.mailbox != INBOX:
-        session.unselect()
-    await accountOf(session).deleteMailbox(command.mailbox)
+    if view is None or view.name != command.mailbox:
+        await accountOf(session).deleteMailbox(command.mailbox)
+        return b"OK DELETE completed"
+    view.onGone = _expected
+    try:
+        await accountOf(session).deleteMailbox(command.mailbox)
+    except MailError:
+        view.onGone = session.gone
+        raise
+    session.unselect()
     return b"OK DELETE completed"
+
+
+def _expected() -> None:
+    """
+    The selected mailbox goes because its own session deletes it.
+    """
 
 
 async def rename(session: Imap, command: Rename) -> bytes:
@@ -141,7 +160,10 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
     account = accountOf(session)
     statuses = await account.listMailboxes()
     subscribed = frozenset(await account.subscriptions()) if _needsSubscriptions(command) else frozenset()
-    listing = _Listing(command, statuses, subscribed)
+    names = [*(status.name for status in statuses), *subscribed]
+    patterns = [Pattern(command.reference + text) for text in command.patterns]
+    matched = await _matched(session, patterns, {*names, *(parent for name in names for parent in parents(name))})
+    listing = _Listing(command, statuses, subscribed, matched)
     for count, (line, status) in enumerate(listing.responses(), 1):
         session.write(line)
         if status is not None and command.statusItems:
@@ -155,6 +177,20 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
     return b"OK LIST completed"
 
 
+async def _matched(session: Imap, patterns: list[Pattern], names: Collection[str]) -> frozenset[str]:
+    """
+    Those of the names that some pattern matches; others have their turn meanwhile.
+    """
+    found = set()
+    most = max(1, SLICE_MATCHED // sum(len(pattern.text) + 1 for pattern in patterns))
+    for count, name in enumerate(names, 1):
+        if any(pattern.matches(name) for pattern in patterns):
+            found.add(name)
+        if count % most == 0:
+            await othersTurn(session)
+    return frozenset(found)
+
+
 def _needsSubscriptions(command: ListMailboxes) -> bool:
     return "SUBSCRIBED" in command.select or "SUBSCRIBED" in command.wanted
 
@@ -164,9 +200,15 @@ class _Listing:
     One LIST: which mailboxes, and what is said of each.
     """
 
-    def __init__(self, command: ListMailboxes, statuses: tuple[MailboxStatus, ...], subscribed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        command: ListMailboxes,
+        statuses: tuple[MailboxStatus, ...],
+        subscribed: frozenset[str],
+        matched: frozenset[str],
+    ) -> None:
         self._command = command
-        self._patterns = [Pattern(command.reference + text) for text in command.patterns]
+        self._matched = matched
         self._statuses = {status.name: status for status in statuses}
         self._parents = {parent for status in statuses for parent in parents(status.name)}
         self._subscribed = subscribed
@@ -183,16 +225,13 @@ class _Listing:
         if "RECURSIVEMATCH" in select:
             # RFC 5258 3.5: a mailbox whose descendants are selected, and do not match the pattern themselves.
             for name in names:
-                if self._isSelected(name) and not self._matches(name):
+                if self._isSelected(name) and name not in self._matched:
                     below.update(dict.fromkeys(parents(name)))
             names += [name for name in below if name not in self._statuses and name not in self._subscribed]
         for name in names:
             childInfo = ("SUBSCRIBED",) if name in below and "SUBSCRIBED" in select else ()
-            if self._matches(name) and (self._isSelected(name) or name in below):
+            if name in self._matched and (self._isSelected(name) or name in below):
                 yield renderListing(b"LIST", self._attributes(name), name, childInfo), self._statuses.get(name)
-
-    def _matches(self, name: str) -> bool:
-        return any(pattern.matches(name) for pattern in self._patterns)
 
     def _isSelected(self, name: str) -> bool:
         select = self._command.select
@@ -222,15 +261,13 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
     """
     pattern = Pattern(command.reference + command.patterns[0])
     names = await accountOf(session).subscriptions()
-    found: dict[str, str] = {}
-    for name in names:
-        if pattern.matches(name):
-            found[name] = ""
-        elif pattern.text.endswith("%"):
-            # RFC 3501 6.3.9: foo/bar is subscribed, foo is not, and % asks: foo with \Noselect.
-            for parent in parents(name):
-                if pattern.matches(parent):
-                    found.setdefault(parent, "\\Noselect")
+    matched = await _matched(session, [pattern], {*names, *(parent for name in names for parent in parents(name))})
+    found: dict[str, str] = {name: "" for name in names if name in matched}
+    if pattern.text.endswith("%"):
+        # RFC 3501 6.3.9: foo/bar is subscribed, foo is not, and % asks: foo with \Noselect.
+        for name in names:
+            if name not in matched:
+                found.update({parent: "\\Noselect" for parent in parents(name) if parent in matched - found.keys()})
     for count, name in enumerate(sorted(found, key=lambda name: (name != INBOX, name)), 1):
         session.write(renderListing(b"LSUB", [found[name]] if found[name] else [], name))
         if count % SLICE_MAILBOXES == 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from osxmail.errors import MailError, NoSuchMailbox, NotAllowed, OverQuota
+from osxmail.errors import NoSuchMailbox, NotAllowed, OverQuota
 from osxmail.interfaces import IIncoming, IMailbox
 from osxmail.mail.imapcommand import Append, Expunge, Plain, Store, Transfer
 from osxmail.mail.sequenceset import SequenceSet, renderPairs, renderSet
@@ -59,9 +59,11 @@ async def store(session: Imap, command: Store) -> bytes:
         return b"OK Nothing to do"
     # What others have done is told first, so that it is not mistaken for the result of this.
     await tellChanges(session, False, command.isUid)
+    before = view.modseq
     stored = await view.mailbox.storeFlags(uids, command.operation, command.flags, command.unchangedSince)
     missing = await _answer(session, view, command, uids, stored.changed, frozenset(stored.refused))
-    if stored.modseq:
+    if stored.modseq == before + 1:
+        # Nobody else has changed anything in between: there is nothing more to tell.
         session.ownModseqs.add(stored.modseq)
     if stored.refused:
         # RFC 7162 3.1.3: MODIFIED names what was not changed, by UID in a UID STORE.
@@ -214,10 +216,10 @@ async def append(session: Imap, command: Append) -> bytes:
     quota = await account.quota()
     if quota.limitOctets and quota.usedOctets + sizeOctets > quota.limitOctets:
         raise OverQuota
+    incoming = session.factory.store.incoming(limitOctets)
+    session.message = None
     if message.isAwaited:
         session.write(b"+ Go ahead\r\n")
-    session.message = None
-    incoming = session.factory.store.incoming(limitOctets)
     isHandedOver = False
     try:
         failure = await _received(session, incoming, sizeOctets)
@@ -237,11 +239,11 @@ async def append(session: Imap, command: Append) -> bytes:
     return b"OK [APPENDUID %d %d] APPEND completed" % (appended.uidvalidity, appended.uid)
 
 
-async def _received(session: Imap, incoming: IIncoming, sizeOctets: int) -> MailError | None:
+async def _received(session: Imap, incoming: IIncoming, sizeOctets: int) -> Exception | None:
     """
     Take the whole literal.  When the store cannot have it, the rest is passed over: the session stays in step.
     """
-    failure: MailError | None = None
+    failure: Exception | None = None
     while sizeOctets:
         chunk = await session.readChunk(min(sizeOctets, CHUNK_OCTETS))
         sizeOctets -= len(chunk)
@@ -251,6 +253,6 @@ async def _received(session: Imap, incoming: IIncoming, sizeOctets: int) -> Mail
             waiting = incoming.write(chunk)
             if waiting is not None:
                 await waiting
-        except MailError as error:
+        except Exception as error:  # noqa: BLE001 — raised again once the literal has been read
             failure = error
     return failure

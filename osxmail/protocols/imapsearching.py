@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from osxmail.protocols.imap import Imap
 
 
+#: Messages that are looked at in one step, however many the keys.
+SLICE_LEAST = 50
+
+
 async def search(session: Imap, command: Search) -> bytes:
     view = viewOf(session)
     key = resolved(view, command.key)
@@ -29,7 +33,8 @@ async def search(session: Imap, command: Search) -> bytes:
         enableCondstore(session)
     await view.snapshot.loaded()
     test = compiled(key, view.snapshot.keywords)
-    indexes = await _inSnapshot(session, view, test) if test is not None else await _inStore(session, view, key)
+    count = sum(1 for _ in leaves(key))
+    indexes = await _inSnapshot(session, view, test, count) if test is not None else await _inStore(session, view, key)
     await _answer(session, view, indexes, command.isUid, hasModseq)
     return b"OK SEARCH completed"
 
@@ -51,9 +56,9 @@ def resolved(view: SelectedView, key: SearchKey) -> SearchKey:
     return replaced(key, change)
 
 
-async def _inSnapshot(session: Imap, view: SelectedView, test: Test) -> list[int]:
+async def _inSnapshot(session: Imap, view: SelectedView, test: Test, keys: int) -> list[int]:
     found: list[int] = []
-    for indexes in slices([range(view.count)] if view.count else [], SLICE_MESSAGES):
+    for indexes in slices([range(view.count)] if view.count else [], max(SLICE_LEAST, SLICE_MESSAGES // keys)):
         if indexes[0]:
             await othersTurn(session)
         found += [number - 1 for number in test(view.snapshot, view.located(indexes))]

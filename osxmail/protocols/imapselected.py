@@ -266,16 +266,14 @@ class SelectedView:
         self.count = len(self._uids)
         return True
 
-    def changedFlags(self, upTo: int) -> list[int]:
+    def changedFlags(self, upTo: int) -> Sequence[int]:
         """
-        UIDs of messages whose flags have changed since they were told last.
+        UIDs of messages whose flags have changed since they were told last; some of them may be in the view no more.
 
         @param upTo: only messages with this UID or a smaller one: what arrives is told by EXISTS.
         """
-        if self.snapshot.highestModseq == self.modseq:
-            return []
         changed = self.snapshot.changedSince(self.modseq)[0]
-        return [uid for uid in changed if uid <= upTo and self.indexOf(uid) >= 0]
+        return changed[: bisect_right(changed, upTo)]
 
 
 def slices(ranges: Sequence[range], most: int) -> Iterator[Indexes]:

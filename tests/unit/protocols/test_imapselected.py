@@ -132,9 +132,9 @@ class StabilityTests(SynchronousTestCase):
     def test_flags(self) -> None:
         change(self.snapshot, {5: SEEN})
         modseq = change(self.snapshot, {9: FLAGGED, 10: 0})
-        self.assertEqual(self.view.changedFlags(9), [5, 9])
+        self.assertEqual(list(self.view.changedFlags(9)), [5, 9])
         self.view.modseq = modseq
-        self.assertEqual(self.view.changedFlags(9), [])
+        self.assertEqual(list(self.view.changedFlags(9)), [])
 
     @settings(deadline=None, max_examples=200)
     @given(

@@ -9,8 +9,9 @@ import os
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
@@ -33,6 +34,8 @@ from osxmail.store.segments import (
     segmentName,
     syncFolder,
 )
+
+T = TypeVar("T")
 
 ROW_OCTETS = 16 * 1024  # what is larger goes to a segment
 MAX_READ_OCTETS = 256 * 1024  # in one call: see IMessage.read
@@ -103,6 +106,30 @@ class SegmentReader:
         except OSError as error:
             raise fileError(error) from error
 
+    def readWhole(self, place: Place) -> tuple[bytes, int]:
+        """
+        A record as it is to be copied: its octets, and their checksum, which was looked at.
+
+        @raise StoreDamaged: it does not match.
+        @raise StoreAway: the disk fails.
+        """
+        file = self._open(place.segment)
+        try:
+            header = self._header(file, place)
+            data = self._pread(file, place.place + HEADER_OCTETS, place.size)
+        except OSError as error:
+            raise fileError(error) from error
+        if zlib.crc32(data) != header.checksum:
+            raise StoreDamaged(f"octets {place.octetsId} in segment {place.segment} do not match their checksum")
+        return data, header.checksum
+
+    @staticmethod
+    def _header(file: _OpenSegment, place: Place) -> Header:
+        header = Header.unpack(os.pread(file.fd, HEADER_OCTETS, place.place))
+        if header.octetsId != place.octetsId or header.length != place.size:
+            raise StoreDamaged(f"segment {place.segment} has no record {place.octetsId} at {place.place}")
+        return header
+
     def forget(self, segment: int) -> None:
         """
         Close it: its file is gone.
@@ -151,9 +178,7 @@ class SegmentReader:
             if key in self._checked:
                 self._checked.move_to_end(key)
                 return
-        header = Header.unpack(os.pread(file.fd, HEADER_OCTETS, place.place))
-        if header.octetsId != place.octetsId or header.length != place.size:
-            raise StoreDamaged(f"segment {place.segment} has no record {place.octetsId} at {place.place}")
+        header = self._header(file, place)
         checksum = 0
         offset = 0
         start = place.place + HEADER_OCTETS
@@ -231,6 +256,12 @@ class Octets:
         A place for a message to arrive in.
         """
         return self.spool.incoming(limitOctets)
+
+    def inThread(self, function: Callable[[], T]) -> Deferred[T]:
+        """
+        Call C{function}, which blocks, in one of the threads that read.
+        """
+        return self._pool.run(function)
 
     # ---------------------------------------------------------------------------------------------- writing
 

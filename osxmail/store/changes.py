@@ -36,18 +36,18 @@ class Delta:
     """
     What a mailbox's log says since a MODSEQ: read from the database, or known from the transaction that made it.
 
-    @ivar since: that MODSEQ.
     @ivar highestModseq: up to where it reaches.
     @ivar keywords: all of the mailbox's, in order of their bits; C{None} where none is new.
     @ivar changed: messages that are new or changed.
     @ivar vanished: UIDs, ascending.
+    @ivar since: that MODSEQ.
     """
 
-    since: int
     highestModseq: int
     keywords: tuple[str, ...] | None
     changed: Columns
     vanished: array[int]
+    since: int = 0
 
 
 @frozen
@@ -70,7 +70,7 @@ def vanishedDelta(modseq: int, vanished: array[int]) -> Delta:
     """
     What one transaction that took C{modseq} has removed.
     """
-    return Delta(modseq - 1, modseq, None, columnsOf(()), vanished)
+    return Delta(modseq, None, columnsOf(()), vanished, modseq - 1)
 
 
 def columnsOf(rows: Sequence[tuple[int, int, int, int, int]]) -> Columns:
@@ -120,7 +120,6 @@ def readDelta(txn: Transaction, mailboxId: int, since: int) -> Delta:
     highestModseq, floor, keywords, vanished, count, first, last, *columns = row
     uids, flags, modseqs, sizes, dates = columns
     return Delta(
-        since,
         highestModseq,
         tuple(keywords.split(" ")) if keywords else (),
         Columns(
@@ -131,6 +130,7 @@ def readDelta(txn: Transaction, mailboxId: int, since: int) -> Delta:
             numbersFrom(dates, "q"),
         ),
         numbersFrom(vanished, "I") if since >= floor else missingUids(txn, mailboxId),
+        since,
     )
 
 

@@ -58,7 +58,7 @@ class Placed:
         The same, as a snapshot takes it over.
         """
         first, last = self.rows[0][2], self.rows[-1][2]
-        return Delta(first - 1, last, None, columnsOf(self.rows), array("I"))
+        return Delta(last, None, columnsOf(self.rows), array("I"), first - 1)
 
 
 class Placing:

@@ -224,17 +224,29 @@ class Imap(Gate):
         self._logout = loggedIn.logout
         self.setDeadline(0)
 
-    def unselect(self) -> None:
+    def unselect(self) -> Deferred[object] | None:
         """
-        Let go of the selected mailbox, if there is one.
+        Let go of the selected mailbox, if there is one, at once.
+
+        @return: fires when other sessions see what that leaves behind; C{None} if that is now.
         """
         view, self.view = self.view, None
         if view is None:
-            return
+            return None
         view.mailbox.release(view)
-        if not view.isReadOnly and view.lastUid >= view.uidnext:
-            # What arrived meanwhile was recent here, and is so to nobody else.
-            view.mailbox.claimRecent().addErrback(self._notClaimed)
+        if view.isReadOnly or view.lastUid < view.uidnext:
+            return None
+        # What arrived meanwhile was recent here, and is so to nobody else.
+        claimed: Deferred[object] = view.mailbox.claimRecent()  # type: ignore[assignment]
+        return claimed.addErrback(self._notClaimed)
+
+    async def deselect(self) -> None:
+        """
+        L{unselect}, and wait for it.
+        """
+        waiting = self.unselect()
+        if waiting is not None:
+            await waiting
 
     def _notClaimed(self, failure: object) -> None:
         self.log.debug("{event}", event="recent.not_claimed", session=self.sessionId, why=str(failure))

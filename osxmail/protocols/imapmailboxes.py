@@ -59,7 +59,7 @@ async def examine(session: Imap, command: Select) -> bytes:
 
 async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
-    session.unselect()
+    await session.deselect()
     mailbox = await accountOf(session).mailbox(command.mailbox)
     status = await mailbox.status()
     view = SelectedView(command.mailbox, mailbox, isReadOnly, session.changed, session.gone)

@@ -179,7 +179,7 @@ async def close(session: Imap, command: Plain) -> bytes:
     view = viewOf(session)
     if not view.isReadOnly:
         await view.mailbox.expunge()
-    session.unselect()
+    await session.deselect()
     return b"OK CLOSE completed"
 
 
@@ -187,7 +187,7 @@ async def unselect(session: Imap, command: Plain) -> bytes:
     """
     UNSELECT (RFC 3691).
     """
-    session.unselect()
+    await session.deselect()
     return b"OK UNSELECT completed"
 
 

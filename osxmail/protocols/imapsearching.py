@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_imapsearching -*-
+# -*- test-case-name: tests.unit.protocols.test_imapfetch -*-
 """
 SEARCH (RFC 3501 6.4.4, RFC 7162 3.1.5): flags, UIDs, dates, sizes and MODSEQs are looked up in the snapshot; what needs
 more is the store's.

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_imapsections -*-
+# -*- test-case-name: tests.unit.protocols.test_imapfetch -*-
 """
 Sections of one message for BODY[…] (RFC 3501 6.4.5): where they are, and their octets.
 """

@@ -53,6 +53,7 @@ from osxmail.protocols.realm import MailRealm
 from osxmail.protocols.sessions import Sessions
 from osxmail.protocols.smtp import SMTPFactory
 from osxmail.protocols.submission import SubmissionFactory
+from osxmail.store.collection import Collection
 from osxmail.store.domains import Domains
 from osxmail.store.localaccounts import LocalAccounts
 from osxmail.store.settingrows import SettingRows
@@ -96,6 +97,7 @@ class Osxmail(MultiService):
         self.domains = Domains(self.store.database, reactor)
         self.accounts = LocalAccounts(self.store.database, reactor)
         self.settingRows = SettingRows(self.store.database)
+        self.collection = Collection(self.store.database, self.store.octets, settings, reactor)
         self.sessions = Sessions(settings, reactor)
         self.resolver = Resolver([Server(host, port) for host, port in configuration.resolvers])
         self.passwords = Passwords(settings)
@@ -206,6 +208,7 @@ class Osxmail(MultiService):
             await quickstart.makeAccounts(self.commands["account.add"], passwords)
             text = quickstart.firstSteps(passwords)
         self.scheduler.startService()
+        self.collection.start()
         for listener in self.listeners:
             listener.door.open(self._factory(listener.service), self.certificates)
         self.controlListener.startService()
@@ -316,7 +319,7 @@ class Osxmail(MultiService):
         for listener in list(self.listeners):
             listener.running = 0
         await DeferredList([self.sessions.stop(STOP_GRACE_SECONDS), self.scheduler.stopService()])
-        await DeferredList([self.directory.stop(), self.passwords.stop()])
+        await DeferredList([self.directory.stop(), self.passwords.stop(), self.collection.stop()])
         await self.store.close()
         self.running = 0
         log.info("{event}", event="server.stopped")

@@ -30,6 +30,7 @@ from osxmail.app.listeners import Listener
 from osxmail.app.log import LogFiles
 from osxmail.app.parts import House, Service
 from osxmail.app.settings import Settings
+from osxmail.app.terminal import complain, say
 from osxmail.delivery.bounces import Bounces
 from osxmail.delivery.explain import Explainer
 from osxmail.delivery.local import LocalDelivery
@@ -56,6 +57,7 @@ from osxmail.protocols.submission import SubmissionFactory
 from osxmail.store.collection import Collection
 from osxmail.store.domains import Domains
 from osxmail.store.localaccounts import LocalAccounts
+from osxmail.store.migrate import knownVersions, schemaFiles
 from osxmail.store.settingrows import SettingRows
 from osxmail.store.store import Store
 
@@ -81,6 +83,8 @@ class Osxmail(MultiService):
         self._started = time.time()
         self._isReady = False
         self._certificates = _configuredCertificates(configuration)
+        # Read while we may: after --uid, where Python is installed may be closed to us.
+        knownVersions(schemaFiles())
         self.settings = Settings(configuration.pins)
         self.listeners = [Listener(name, endpoint) for name, endpoint in configuration.listen]
         self.controlListener = Listener("control", f"unix:{_socketPath(configuration.data)}:mode=600")
@@ -221,20 +225,8 @@ class Osxmail(MultiService):
             log.warn("{event}", event="listener.later", listener=name, text="this version has none yet")
         self._isReady = True
         log.info("{event}", event="server.started", version=__version__, hostname=configuration.hostname)
-        self._say(text)
-        self._say("osxmail is ready")
-
-    def _say(self, text: str) -> None:
-        """
-        Tell the person in front of it.  Not by C{sys.stdout}: twistd makes log entries of that, and the quickstart's
-        passwords are not for the log.
-        """
-        try:
-            if text and sys.__stdout__ is not None:
-                print(text, file=sys.__stdout__, flush=True)
-        except (OSError, ValueError):
-            # Nobody is there: a daemon has no terminal.
-            return
+        say(text)
+        say("osxmail is ready")
 
     async def reloadSettings(self) -> None:
         """
@@ -245,7 +237,7 @@ class Osxmail(MultiService):
     def _giveUp(self, failure: Failure) -> None:
         errorText = str(failure.value) or type(failure.value).__name__
         log.failure("{event}", failure, event="server.failed")
-        print(f"osxmail: cannot start: {errorText}", file=sys.stderr, flush=True)
+        complain(f"cannot start: {errorText}")
 
         # twistd's exit status does not tell of a start that failed later.
         def leave() -> None:

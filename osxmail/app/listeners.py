@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IProtocol, IPr
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from osxmail.app.terminal import complain
 from osxmail.net.tls import ServerCertificates
 from osxmail.protocols.base import GateFactory
 
@@ -97,7 +98,8 @@ class Listener(Service):
         if problems:
             error = problems[0]
             reason = error.socketError if isinstance(error, CannotListenError) else error
-            raise SystemExit(f"osxmail: listen.{self.service}: {self.endpoint}: {reason}")
+            complain(f"listen.{self.service}: {self.endpoint}: {reason}")
+            raise SystemExit(1)
 
     def startService(self) -> None:
         super().startService()

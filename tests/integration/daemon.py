@@ -4,6 +4,7 @@ The real daemon as a user would run it: C{twistd -n osxmail} in a temporary fold
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +164,21 @@ def until(condition: Any, seconds: float = 20.0) -> Any:
         if time.monotonic() > deadline:
             raise AssertionError("waited in vain")
         time.sleep(0.02)
+
+
+_shared: dict[tuple[object, ...], Daemon] = {}
+
+
+def shared(make: Callable[[], Daemon], *accounts: str) -> Daemon:
+    """
+    One daemon for all tests that ask with the same words; it ends with the test run.
+    """
+    key = (make, *accounts)
+    if key not in _shared:
+        daemon = make()
+        atexit.register(daemon.remove)
+        daemon.start()
+        for address in accounts:
+            daemon.addAccount(address)
+        _shared[key] = daemon
+    return _shared[key]

@@ -11,7 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -31,9 +32,11 @@ def schemaFiles() -> Traversable:
     return files("osxmail.store").joinpath("schema")
 
 
-def knownVersions(schema: Traversable) -> dict[int, str]:
+@cache
+def knownVersions(schema: Traversable) -> Mapping[int, str]:
     """
-    The statements that make each version out of the one before.
+    The statements that make each version out of the one before.  Read once in a process: asked for early, they are
+    there when the process may no longer read where Python is installed.
 
     @raise StoreDamaged: one of them is missing: this is no whole osxmail.
     """

@@ -70,11 +70,14 @@ class _Job:
 class _Line:
     """
     What is to be done for one destination.
+
+    @ivar done: attempts since the last claim: a line that moves on may be longer.
     """
 
     destination: str
     waiting: deque[_Job] = field(factory=deque)
     workers: int = 0
+    done: int = 0
 
 
 class Scheduler(Service):
@@ -228,22 +231,20 @@ class Scheduler(Service):
             Deferred.fromCoroutine(self._claim())
 
     async def _claim(self) -> None:
-        pause = 0.0
+        isFault = True
+        pause = FAULT_SECONDS
         try:
             pause = await self._claimSome()
+            isFault = False
         except MailError as error:
             self.log.warn("{event}", event="queue.claim_failed", reason=_text(error))
-            pause = FAULT_SECONDS
         except Exception:  # noqa: BLE001 -- the loop must not end by a fault of ours
             self.log.failure("{event}", Failure(), event="fault.happened", where="claim")
-            pause = FAULT_SECONDS
         self._isClaiming = False
-        self._notBefore = self._reactor.seconds() + CLAIM_INTERVAL_SECONDS
+        self._notBefore = self._reactor.seconds() + (pause if isFault else CLAIM_INTERVAL_SECONDS)
         self._checkEmpty()
         if self.running:
-            if pause < FAULT_SECONDS and self._isWanted:
-                pause = CLAIM_INTERVAL_SECONDS
-            self._nap(pause)
+            self._nap(CLAIM_INTERVAL_SECONDS if self._isWanted and not isFault else pause)
 
     async def _claimSome(self) -> float:
         """
@@ -252,23 +253,26 @@ class Scheduler(Service):
         @return: how many seconds until the next claim, if nothing happens before.
         """
         self._readSettings()
-        limit = min(CLAIM_LEASES, MAX_LEASED - self._leased)
-        self._hasMore = limit <= 0
-        if limit <= 0:
-            return MAX_NAP_SECONDS
-        full = tuple(line.destination for line in self._lines.values() if len(line.waiting) >= self._mostOfOne)
         isHeld = self._settings.flag("relay.hold_outbound")
         if isHeld:
             await self._holdBack()
+        if self._leased >= MAX_LEASED:
+            await self._relieve()
+        limit = min(CLAIM_LEASES, MAX_LEASED - self._leased)
+        if limit <= 0:
+            self._hasMore = True
+            return MAX_NAP_SECONDS
+        full = [name for name, line in self._lines.items() if self._isFull(line)]
+        for line in self._lines.values():
+            line.done = 0
         leases = await self._queue.claim(limit, LEASE_SECONDS, full, isHeld)
         self._leased += len(leases)
         if leases:
             await self._take(leases)
-        if len(leases) >= limit:
-            self._hasMore = True
-            return CLAIM_INTERVAL_SECONDS
         # What waits in a full line is claimed as soon as the line has room.
-        self._hasMore = bool(full)
+        self._hasMore = bool(full) or len(leases) >= limit
+        if len(leases) >= limit or any(self._hasRoom(name) for name in full):
+            return CLAIM_INTERVAL_SECONDS
         due = await self._queue.nextDue()
         if due is None:
             return MAX_NAP_SECONDS
@@ -277,6 +281,21 @@ class Scheduler(Service):
             # Due and not claimed: it is held, its line is full, or it came just now.
             return POLL_SECONDS if full or isHeld else 0.5
         return min(seconds, MAX_NAP_SECONDS)
+
+    def _isFull(self, line: _Line) -> bool:
+        return len(line.waiting) >= max(self._mostOfOne, 2 * line.done)
+
+    def _hasRoom(self, destination: str) -> bool:
+        line = self._lines.get(destination)
+        return line is None or not self._isFull(line)
+
+    async def _relieve(self) -> None:
+        # Long lines that hardly move must not take the leases of all others.
+        excess: list[QueueLease] = []
+        for line in self._lines.values():
+            while len(line.waiting) > self._mostOfOne:
+                excess.append(line.waiting.pop().lease)
+        await self._giveBack(excess)
 
     async def _holdBack(self) -> None:
         held: list[QueueLease] = []
@@ -327,7 +346,8 @@ class Scheduler(Service):
         try:
             while line.waiting:
                 await self._attempt(line.waiting.popleft())
-                if self._hasMore and len(line.waiting) < self._mostOfOne:
+                line.done += 1
+                if self._hasMore and not self._isFull(line):
                     self.wake()
                 if self._workers >= self._most and line.workers > 1 and self._isSomebodyWaiting():
                     break

@@ -304,6 +304,36 @@ class LimitTests(SchedulerCase):
         self.assertLessEqual(most, 6)
         self.assertEqual(len(self.agent.leases), 20)
 
+    async def test_slowLinesDoNotTakeAllLeases(self) -> None:
+        self.patch(module, "MAX_LEASED", 10)
+        self.settings.change("relay.destination_concurrency", "2")
+        for _ in range(15):
+            await self.mail()
+        await self.started()
+        await self.mail("x@other.test")
+        await self.until(lambda: any(lease.destination == "other.test" for lease, _ in self.agent.running))
+
+    async def test_claimedAgainAsSoonAsALineHasRoom(self) -> None:
+        """
+        A line that empties while a claim is on its way is not forgotten until the next poll.
+        """
+        self.agent.holds = False
+        claim, claims = self.store.queue.claim, []
+
+        async def slowClaim(*args: Any) -> list[QueueLease]:
+            claims.append(args)
+            leases = await claim(*args)
+            await deferLater(reactor, 0.05)
+            return leases
+
+        self.patch(self.store.queue, "claim", lambda *args: Deferred.fromCoroutine(slowClaim(*args)))
+        self.patch(module, "CLAIM_LEASES", 5)
+        self.settings.change("relay.destination_concurrency", "1")
+        for _ in range(30):
+            await self.mail()
+        self.scheduler.startService()
+        await self.until(lambda: len(self.agent.leases) == 30, seconds=3.0)
+
     async def test_oneMessageOneLease(self) -> None:
         await self.mail("a@far.test", "b@far.test", "c@other.test")
         await self.started()

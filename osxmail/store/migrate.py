@@ -12,7 +12,6 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -24,6 +23,8 @@ from osxmail.store.segments import syncFolder
 
 BACKUPS_KEPT = 5  # of former upgrades; the oldest goes first
 
+_read: dict[str, Mapping[int, str]] = {}
+
 
 def schemaFiles() -> Traversable:
     """
@@ -32,7 +33,6 @@ def schemaFiles() -> Traversable:
     return files("osxmail.store").joinpath("schema")
 
 
-@cache
 def knownVersions(schema: Traversable) -> Mapping[int, str]:
     """
     The statements that make each version out of the one before.  Read once in a process: asked for early, they are
@@ -40,6 +40,8 @@ def knownVersions(schema: Traversable) -> Mapping[int, str]:
 
     @raise StoreDamaged: one of them is missing: this is no whole osxmail.
     """
+    if str(schema) in _read:
+        return _read[str(schema)]
     found = {
         int(file.name.removesuffix(".sql")): file.read_text("utf-8")
         for file in schema.iterdir()
@@ -47,7 +49,7 @@ def knownVersions(schema: Traversable) -> Mapping[int, str]:
     }
     if not found or sorted(found) != list(range(1, len(found) + 1)):
         raise StoreDamaged(f"the schema's files are not complete: {sorted(found)}")
-    return found
+    return _read.setdefault(str(schema), found)
 
 
 def schemaVersion(connection: apsw.Connection) -> int:

@@ -15,7 +15,8 @@ ROOT = Path(osxmail.__file__).parent
 
 #: From the ground up; rooms on one floor do not know each other.
 FLOORS = [
-    {"mail", "errors"},
+    {"errors"},
+    {"mail"},
     {"interfaces"},
     {"net"},
     {"store"},

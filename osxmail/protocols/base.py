@@ -38,6 +38,8 @@ MAX_DISCARDED_OCTETS = 262144
 MAX_BURST_LINES = 32
 #: How long a peer may take to let go of a connection that we have ended.
 LINGER_SECONDS = 20.0
+#: The same for one that floods us: it reads nothing, least of all the end of TLS.
+FLOODED_LINGER_SECONDS = 1.0
 
 
 class LineTooLong(Exception):
@@ -416,7 +418,8 @@ class Gate(Protocol):
         self._linger()
 
     def _linger(self) -> None:
-        self._timer = self.clock.callLater(LINGER_SECONDS, self._abort)
+        seconds = FLOODED_LINGER_SECONDS if isinstance(self._end, Flooded) else LINGER_SECONDS
+        self._timer = self.clock.callLater(seconds, self._abort)
 
     def _abort(self) -> None:
         self._timer = None

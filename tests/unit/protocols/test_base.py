@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.protocols.base import (
+    FLOODED_LINGER_SECONDS,
     LINGER_SECONDS,
     MAX_BUFFERED_OCTETS,
     MAX_BURST_LINES,
@@ -158,6 +159,8 @@ class GateTests(SynchronousTestCase):
             self.assertLessEqual(sent, MAX_DISCARDED_OCTETS + 20000)
         self.assertIn(b"bye: the client sent a line without end", transport.value())
         self.assertEqual(gate._buffer, b"")
+        self.clock.advance(FLOODED_LINGER_SECONDS)
+        self.assertTrue(transport.aborted)
 
     def test_burstsLetOthersHaveTheirTurn(self) -> None:
         gate, transport = self.connect()

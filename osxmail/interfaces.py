@@ -413,6 +413,8 @@ class IQueue(Interface):
     def report(lease: QueueLease, outcomes: Sequence[QueueOutcome], trace: Sequence[TraceEvent]) -> Deferred[None]:
         """
         What became of a lease: its recipients leave or wait, the lease ends, the trace is kept; one transaction.
+        Recipients without an outcome are given back.  What an administrator has removed meanwhile is passed over.
+
         @raise osxmail.errors.InUse: the lease ran out and somebody else has it.
         """
 
@@ -430,11 +432,15 @@ class IQueue(Interface):
     ) -> Deferred[Accepted]:
         """
         C{report} and C{accept} in one transaction: a recipient never leaves without its notice, nor twice with one.
+
+        @raise osxmail.errors.InUse: the lease ran out, or an administrator has removed a recipient meanwhile: nothing
+            was accepted.
         """
 
     def nextDue() -> Deferred[float | None]:
         """
-        When the earliest recipient that is neither held nor leased is due, seconds since the epoch.
+        When something may be claimed next, seconds since the epoch: a recipient that is neither held nor leased is
+        due, or a lease runs out whose holder may have died.
         """
 
     def addListener(listener: Callable[[], None]) -> None:
@@ -446,7 +452,8 @@ class IQueue(Interface):
         queueId: str = "", sender: str = "", recipient: str = "", destination: str = "", limit: int = 1000
     ) -> Deferred[tuple[QueueItem, ...]]:
         """
-        Items that match all that is given; C{sender} and C{recipient} may hold C{*}.
+        Items that match all that is given, in order of arrival, each with all its recipients; C{sender} and
+        C{recipient} may hold C{*}; the sender C{<>} is the null sender.
         """
 
     def retry(queueIds: Sequence[str]) -> Deferred[int]:
@@ -490,12 +497,16 @@ class ILocalAccounts(Interface):
         @raise osxmail.errors.NoSuchAccount:
         """
 
-    def removeAccount(accountId: str) -> Deferred[None]: ...
+    def removeAccount(accountId: str) -> Deferred[None]:
+        """
+        @raise osxmail.errors.NoSuchAccount:
+        """
 
 
 class IDomains(Interface):
     """
-    Our domains and aliases.
+    Our domains and aliases.  To add what is there is L{osxmail.errors.AlreadyExists}; to change or remove what is
+    not, L{osxmail.errors.NotFound}.
     """
 
     def domain(name: str) -> Deferred[Domain | None]: ...

@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 from attrs import frozen
 
 from osxmail.mail import searchkeys as keys
+from osxmail.mail.addresslist import entries
 from osxmail.mail.encodedword import decodeWords
 from osxmail.mail.header import fields
 from osxmail.mail.mime import Rendering
@@ -22,6 +23,8 @@ from osxmail.mail.text import bodyTexts, contains, folded, headerText
 
 #: What a key needs to see, the cheapest first: the row, the sort keys, the header, the body.
 ROW, SENT, HEADER, BODY = range(4)
+
+_ADDRESS_FIELDS = frozenset({b"from", b"to", b"cc", b"bcc", b"sender", b"reply-to"})
 
 MAX_RANGES = 30  # of UIDs in a statement; more are looked up in a tree of our own
 
@@ -99,6 +102,18 @@ class Candidate:
         """
         self.header()
         return name in self._lowered and (word is None or not self._isPlain or word in self._lowered)
+
+    def isOdd(self, name: bytes) -> bool:
+        """
+        Does the first field of this name hold comments or quotes, so that an address may not stand there as it is?
+        """
+        self.header()
+        at = self._lowered.find(b"\n" + name) + 1
+        end = self._lowered.find(b"\n", at)
+        while 0 <= end < len(self._lowered) - 1 and self._lowered[end + 1] in b" \t":
+            end = self._lowered.find(b"\n", end + 1)
+        value = self._lowered[at : end if end >= 0 else None]
+        return value.startswith(name) and (b"(" in value or b'"' in value or b" @" in value or b"@ " in value)
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """
@@ -306,15 +321,37 @@ def _sent(compare: Callable[[int, int], bool], day: date) -> Test:
 
 def _header(name: str, text: str) -> Test:
     field = name.lower().encode("ascii", "replace")
-    wanted = folded(text)
+    wanted = _spaced(folded(text))
     word = _word(wanted)
+    isAddress = field in _ADDRESS_FIELDS
 
     def matches(candidate: Candidate) -> bool:
-        if not candidate.mayHave(field, word):
+        if not candidate.mayHave(field, word) and not (isAddress and candidate.isOdd(field)):
             return False
-        return any(each == field and wanted in folded(decodeWords(value)) for each, value in candidate.fields())
+        for each, value in candidate.fields():
+            if each == field and (
+                wanted in _spaced(folded(decodeWords(value))) or (isAddress and wanted in folded(_addresses(value)))
+            ):
+                return True
+        return False
 
     return matches
+
+
+def _spaced(text: str) -> str:
+    # A fold may be a tab, which nobody types.
+    return text.replace("\t", " ")
+
+
+def _addresses(value: bytes) -> str:
+    """
+    A list of addresses without comments and quotes, as ENVELOPE has them: what people take for the address.
+    """
+    return ", ".join(
+        f"{decodeWords(name or b'')} <{decodeWords(mailbox)}@{decodeWords(host)}>"
+        for name, _, mailbox, host in entries(value)
+        if mailbox is not None and host is not None
+    )
 
 
 def _word(wanted: str) -> bytes | None:

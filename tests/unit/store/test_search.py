@@ -107,11 +107,14 @@ class SearchTests(TestCase):
     async def test_header(self) -> None:
         await self.append(message("Hello World"))
         await self.append(message("=?utf-8?Q?Gr=C3=BC=C3=9Fe?= =?iso-8859-1?Q?_aus_K=F6ln?="))
-        await self.append(message("folded\r\n line", fields='X-Empty:\r\nCc: "Q" <q@cc.test>\r\n'))
+        await self.append(
+            message("folded\r\n line", fields='X-Empty:\r\nX-Tab: one\r\n\ttwo\r\nCc: "Q" <q@cc.test>\r\n')
+        )
         for key, expected in (
             (keys.Header("subject", "hello w"), [1]),
             (keys.Header("subject", "GRÜSSE aus köln"), [2]),
             (keys.Header("subject", "folded line"), [3]),
+            (keys.Header("x-tab", "one two"), [3]),
             (keys.Header("from", "ANN@"), [1, 2, 3]),
             (keys.Header("from", "bob@"), []),
             (keys.Header("cc", ""), [3]),
@@ -122,6 +125,21 @@ class SearchTests(TestCase):
             (keys.Or(keys.Header("cc", "q@"), keys.Header("subject", "world")), [1, 3]),
         ):
             self.assertEqual(await self.find(key), expected, key)
+
+    async def test_addresses(self) -> None:
+        """
+        An address is found whatever comments and quotes stand in it.
+        """
+        await self.append(message())
+        for line in (
+            "To: <bob-to (comment)@ (comment) example.test>",
+            'To: a@b.test,\r\n "bob-to"@example.test',
+            "To: bob-to@example.test (Bob)",
+        ):
+            await self.append(message().replace(b"To: bob@example.test", line.encode()))
+        self.assertEqual(await self.find(keys.Header("to", "bob-to@example.test")), [2, 3, 4])
+        self.assertEqual(await self.find(keys.Header("to", "comment")), [2])
+        self.assertEqual(await self.find(keys.Header("cc", "bob-to@example.test")), [])
 
     async def test_sent(self) -> None:
         """

@@ -121,6 +121,9 @@ class POP3(Gate):
                     self._refuse(_LINE_TOO_LONG)
                 else:
                     await self._obey(line)
+                if self.isCongested:
+                    # Answers that nobody reads must not pile up.
+                    await self.drain()
         finally:
             if self._loggedIn is not None:
                 self._leave(self._loggedIn)
@@ -132,6 +135,7 @@ class POP3(Gate):
             "{event}",
             event="maildrop.closed",
             session=self.sessionId,
+            service=self.factory.service,
             login=self.login,
             messages=len(listing) if listing is not None else 0,
             retrieved=self._retrieved,
@@ -387,9 +391,6 @@ class POP3(Gate):
         self._retrieved += top is None
         if whole is not None or (top is not None and top.isComplete):
             self.write(greeting + stuffing.stuff(wanted) + stuffing.end())
-            # Small answers to a long pipeline add up.
-            if self.isCongested:
-                await self.drain()
             return
         self.write(greeting + stuffing.stuff(wanted))
         try:

@@ -83,9 +83,15 @@ class MailRealm:
     Avatars over the mail store.
     """
 
-    def __init__(self, store: IMailStore, settings: ISettings) -> None:
+    def __init__(
+        self, store: IMailStore, settings: ISettings, isKeptHere: Callable[[Record], bool] = lambda record: True
+    ) -> None:
+        """
+        @param isKeptHere: this server keeps the person's mail (the directory may name another one).
+        """
         self._store = store
         self._settings = settings
+        self._isKeptHere = isKeptHere
 
     def requestAvatar(
         self, avatarId: object, mind: object, *interfaces: type[Interface]
@@ -94,7 +100,8 @@ class MailRealm:
         @param avatarId: the L{Record} of the person whose password was right.
         @param mind: a L{Visitor}, or C{None}.
         @param interfaces: the first one of ours counts.
-        @raise LoginRefused: (in the Deferred) mail is off for this account, or POP or IMAP is denied.
+        @raise LoginRefused: (in the Deferred) mail is off for this account, POP or IMAP is denied, or its mail is kept
+            elsewhere.
         @raise InUse: (in the Deferred) another session has the maildrop.
         @raise NotImplementedError: (in the Deferred) none of the interfaces is ours.
         """
@@ -110,6 +117,9 @@ class MailRealm:
         for interface in interfaces:
             if interface is ISubmitter:
                 return ISubmitter, Submitter(record), _nothing
+            if interface in (IAccount, IMaildrop) and not self._isKeptHere(record):
+                # An empty mailbox in place of the one elsewhere would make mail programs drop what they have.
+                raise LoginRefused(f"the mail of {record.address} is kept by {record.mailHost}")
             if interface is IAccount:
                 if not record.imapAllowed:
                     raise LoginRefused(f"IMAP is denied to {record.address}")

@@ -115,6 +115,9 @@ class SMTPSession(Gate):
                     self._refuse(_LINE_TOO_LONG)
                 else:
                     await self._obey(line)
+                if self.isCongested:
+                    # Answers that nobody reads must not pile up.
+                    await self.drain()
                 if self._errors and self._errors >= settings.number("smtp.max_errors") and not self._isOver:
                     self.write(_TOO_MANY_ERRORS.render())
                     return

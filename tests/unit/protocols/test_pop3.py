@@ -191,6 +191,16 @@ class POP3Tests(POP3Case):
             gate.dataReceived(b"NOOP\r\n")
         self.assertFalse(transport.disconnecting)
 
+    async def test_answersThatNobodyReads(self) -> None:
+        await put(self.store, self.inbox, b"x" * 5000 + b"\r\n")
+        gate, transport = await self.enter()
+        gate.pauseProducing()
+        gate.dataReceived(b"RETR 1\r\n" * 1000)
+        for _ in range(50):
+            self.clock.advance(0)
+            await deferLater(reactor, 0.001)  # type: ignore[arg-type]
+        self.assertLess(len(transport.value()), 6000)
+
     async def test_updateThatFails(self) -> None:
         await put(self.store, self.inbox, b"one\r\n")
         gate, transport = await self.enter()

@@ -116,6 +116,15 @@ class RealmTests(SynchronousTestCase):
         for interface in (IAccount, IMaildrop, ISubmitter):
             self.refused(person("anna", state=AccountState.OFF), interface)
 
+    def test_mailThatIsKeptElsewhere(self) -> None:
+        self.realm = MailRealm(self.store, FakeSettings(), lambda record: record.mailHost != "other.test")  # type: ignore[arg-type]
+        elsewhere = person("anna", mailHost="other.test")
+        self.refused(elsewhere, IAccount)
+        self.refused(elsewhere, IMaildrop)
+        self.avatar(elsewhere, ISubmitter)
+        self.avatar(person("anna", mailHost="mail.example.test"), IAccount)
+        self.assertEqual(len(self.store.asked), 1)
+
     def test_visitorLearnsWhoWasRefused(self) -> None:
         visitor = Visitor()
         record = person("anna", state=AccountState.OFF)

@@ -219,6 +219,18 @@ class SMTPTests(SMTPCase):
         self.say(gate, transport, b".\r\n")
         self.assertEqual(self.reception.accepted[0].content, (b"x" * 9998 + b"\r\n") * (sent // 10000))
 
+    def test_answersThatNobodyReads(self) -> None:
+        gate, transport = self.connect(sent=HELLO)
+        gate.pauseProducing()
+        gate.dataReceived(b"NOOP\r\n" * 5000)
+        for _ in range(200):
+            self.clock.advance(0)
+        self.assertEqual(transport.take(), b"250 2.0.0 OK\r\n")
+        gate.dataReceived(b"NOOP\r\n" * 10000)
+        self.assertEqual(transport.producerState, "paused")
+        self.clock.advance(301)
+        self.assertTrue(transport.disconnecting)
+
     def test_answerComesWhenItIsDurable(self) -> None:
         gate, transport = self.connect(sent=HELLO + ENVELOPE + b"DATA\r\n")
         self.reception.waiting = Deferred()

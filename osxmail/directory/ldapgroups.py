@@ -24,7 +24,7 @@ _KEYS = ("member_dn", "member_uid", "member_id", "member_address", "nested_id")
 
 class Expansion:
     """
-    The members of one group, nested ones included.  Loops end where they began.
+    The members of one group, nested ones included.  Each member is followed once: a loop ends where it began.
 
     @ivar members: addresses, each once, in the order of the directory.
     """
@@ -36,7 +36,6 @@ class Expansion:
         self._usersBase = usersBase
         self._groupsBase = groupsBase
         self._seen: set[tuple[str, str]] = set()
-        self._expanded: set[str] = set()
         self._unknown = 0
 
     @property
@@ -53,12 +52,8 @@ class Expansion:
         @raise ParseError: it is too large or too deep: mail for a part of it would be a lie to the rest.
         @raise osxmail.errors.DirectoryAway: see L{LDAPConnections.search}.
         """
-        # By the DN as the server writes it: members may be written with other spaces.
-        if group.dn in self._expanded:
-            return
         if depth >= MAX_DEPTH:
             raise ParseError(f"groups are nested deeper than {MAX_DEPTH}")
-        self._expanded.add(group.dn)
         for text in self._fresh(group, "member_address"):
             self._member(self._reader.memberAddress(text))
         for part in _batches(self._fresh(group, "member_uid")):

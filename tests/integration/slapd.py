@@ -144,10 +144,20 @@ class Slapd:
 
     def hang(self) -> None:
         """
-        It goes on accepting connections (the kernel does), and says nothing.
+        It goes on accepting connections (the kernel does), and says nothing.  Returns when it has stopped indeed.
         """
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while not self._isStopped():
+            if time.monotonic() > deadline:
+                raise AssertionError("slapd does not stop")
+            time.sleep(0.005)
+
+    def _isStopped(self) -> bool:
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
     def wake(self) -> None:
         assert self._process is not None

@@ -446,6 +446,10 @@ class ReferralTests(LDAPCase):
         )
         self.assertIs(await directory.verifyPassword(below, "annas-secret"), False)
         self.assertEqual((far.connections, self.happened("directory.away")), ([], []))
+        # A base that is somewhere else: the whole answer is a referral.
+        elsewhere = self.connect(slapd.url, base=f"ou=far,{PEOPLE}")
+        await self.away(elsewhere.recordWithAddress(ANNA), 2)
+        self.assertEqual(far.connections, [])
 
 
 class TLSTests(LDAPCase):

@@ -114,7 +114,7 @@ class Osxmail(MultiService):
         self.scheduler = Scheduler(
             queue=self.store.queue,
             remote=RemoteDelivery(
-                hostname, self.resolver, settings, ClientTLS(), ownHosts, self._ownListeners, reactor
+                hostname, self.resolver, settings, ClientTLS(), (), self._ownListeners, reactor
             ),
             local=LocalDelivery(self.store, self.store.queue, self.router, settings),
             bounces=Bounces(hostname, self.store, self.router, settings),

@@ -37,7 +37,7 @@ class _Slot:
     A mailbox that has a snapshot, or is about to.
     """
 
-    __slots__ = ("announced", "isCatchingUp", "isGone", "isStale", "mailboxId", "snapshot", "waiters")
+    __slots__ = ("announced", "comers", "isCatchingUp", "isGone", "isStale", "mailboxId", "snapshot", "waiters")
 
     def __init__(self, mailboxId: int) -> None:
         self.mailboxId = mailboxId
@@ -45,9 +45,18 @@ class _Slot:
         # Who waits for the UIDs of a new snapshot, and who for a reading that begins later than now.
         self.announced: list[Deferred[None]] = []
         self.waiters: list[Deferred[None]] = []
+        # How many are about to listen.
+        self.comers = 0
         self.isCatchingUp = True
         self.isStale = False
         self.isGone = False
+
+    @property
+    def isWanted(self) -> bool:
+        """
+        Somebody listens, or is about to.
+        """
+        return self.comers > 0 or (self.snapshot is not None and bool(self.snapshot.listeners))
 
 
 class Shelf:
@@ -85,13 +94,16 @@ class Shelf:
         else:
             # Another process may have changed it, and while nobody listened we did not look.
             ready = self._catchUp(slot)
+        slot.comers += 1
         self._wanted(slot)
-        await ready
+        try:
+            await ready
+        finally:
+            slot.comers -= 1
         snapshot = slot.snapshot
         if snapshot is None or slot.isGone:
             raise NoSuchMailbox("deleted meanwhile")
         snapshot.listeners.add(listener)
-        self._wanted(slot)
         return snapshot
 
     def release(self, mailboxId: int, listener: IMailboxListener) -> None:
@@ -102,7 +114,7 @@ class Shelf:
         if slot is None or slot.snapshot is None:
             return
         slot.snapshot.listeners.discard(listener)
-        if not slot.snapshot.listeners and not slot.isGone:
+        if not slot.isWanted and not slot.isGone:
             self._unwanted(slot, slot.snapshot)
 
     def changed(self, mailboxIds: Iterable[int]) -> None:
@@ -111,7 +123,7 @@ class Shelf:
         """
         for mailboxId in mailboxIds:
             slot = self._slots.get(mailboxId)
-            if slot is not None and (slot.snapshot is None or slot.snapshot.listeners):
+            if slot is not None and slot.isWanted:
                 slot.isStale = True
                 self._run(slot)
 
@@ -126,7 +138,7 @@ class Shelf:
         snapshot = slot.snapshot
         if snapshot is None or slot.isCatchingUp or slot.isStale:
             self.changed((mailboxId,))
-        elif snapshot.listeners and change.highestModseq > snapshot.highestModseq:
+        elif slot.isWanted and change.highestModseq > snapshot.highestModseq:
             if snapshot.canTake(change):
                 slot.isCatchingUp = True
                 steps = _steps(snapshot, change)
@@ -199,7 +211,7 @@ class Shelf:
         assert slot.snapshot is not None
         slot.snapshot.fill(columns)
         slot.isCatchingUp = False
-        if slot.snapshot.listeners:
+        if slot.isWanted:
             self._run(slot)
         else:
             self._unwanted(slot, slot.snapshot)

@@ -38,6 +38,8 @@ from osxmail.protocols.replies import fault, imapReply
 from osxmail.protocols.sasl import Doorkeeper, LoggedIn
 from osxmail.protocols.sessions import Ended, GoingAway, SessionEnd, Sessions, TimedOut
 
+#: How long a client may make no progress in the middle of a transfer, where it holds more than a line.
+STALLED_SECONDS = 300.0
 #: Commands in a row that are none, after which the session ends.
 MAX_BAD_COMMANDS = 20
 
@@ -150,11 +152,15 @@ class Imap(Gate):
         self.commands += 1
         self.tag = received.tag
         self.message = received.message
+        isTransfer = received.message is not None or received.name in ("FETCH", "UID FETCH")
+        if isTransfer:
+            self.setTimeout(STALLED_SECONDS)
         reply = await self._carriedOut(received)
-        # No reply: what carried it out has written it.
         if self.message is not None:
             message, self.message = self.message, None
             await refuseMessage(self, message, self.limits)
+        if isTransfer:
+            self.setTimeout(self.factory.settings.seconds("imap.idle_timeout"))
         view = self.view
         if view is not None and not self.isFinished:
             name = received.name
@@ -167,6 +173,7 @@ class Imap(Gate):
                 self.write(b"* BYE [%b] %b\r\n" % self._told(error, name))
                 self.isFinished = True
             self.ownModseqs.clear()
+        # No reply: what carried it out has written it.
         if reply:
             self.write(b"%b %b\r\n" % (received.tag, reply))
         if self.isCongested:

@@ -209,13 +209,14 @@ async def append(session: Imap, command: Append) -> bytes:
         return b"NO [CANNOT] An empty message is none"
     if sizeOctets > limitOctets:
         return b"NO [TOOBIG] The message is too large"  # RFC 7889 4
-    account = accountOf(session)
     mailbox = await _target(session, command.mailbox)
     if mailbox is None:
         return _TRY_CREATE
-    quota = await account.quota()
-    if quota.limitOctets and quota.usedOctets + sizeOctets > quota.limitOctets:
-        raise OverQuota
+    if sizeOctets > CHUNK_OCTETS:
+        # The store looks again; this spares the client to send a large message for nothing.
+        quota = await accountOf(session).quota()
+        if quota.limitOctets and quota.usedOctets + sizeOctets > quota.limitOctets:
+            raise OverQuota
     incoming = session.factory.store.incoming(limitOctets)
     session.message = None
     if message.isAwaited:

@@ -125,6 +125,23 @@ class LifeTests(SessionCase):
         await client.until(b"* BYE Autologout: silent for too long\r\n")
         self.assertTrue(client.transport.disconnecting)
 
+    async def test_stalledTransfer(self) -> None:
+        """
+        In the middle of a message, nobody may be silent for half an hour.
+        """
+        clock = Clock()
+        client = self.connect(clock)
+        await client.do(b"LOGIN anna secret")
+        client.send(b"a APPEND INBOX {100}\r\n")
+        await client.until(b"+ Go ahead\r\n")
+        client.send(b"x" * 50)
+        clock.advance(200)
+        client.send(b"x" * 10)
+        clock.advance(200)
+        self.assertFalse(client.transport.disconnecting)
+        clock.advance(101)
+        await client.until(b"* BYE Autologout")
+
     async def test_theServerStops(self) -> None:
         """
         Also who is in IDLE is told.

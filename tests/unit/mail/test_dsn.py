@@ -81,7 +81,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(message["Auto-Submitted"], "auto-replied")
         self.assertEqual(message["In-Reply-To"], "<1@example.test>")
         self.assertEqual(message["Message-ID"], "<Q2@mail.example.test>")
-        self.assertEqual(message["Date"], "Mon, 1 Jan 2024 12:00:00 +0000")
+        self.assertEqual(message["Date"], "Mon, 01 Jan 2024 12:00:00 +0000")
         text, status, returned = message.iter_parts()
         self.assertIn("mx.other.test [192.0.2.1]:25 said: 550 5.1.1 No such user", text.get_content())
         self.assertIn("Q1", text.get_content())

@@ -34,10 +34,10 @@ from osxmail.store.database import Database
 from osxmail.store.incoming import Incoming
 from osxmail.store.message import messagesOfQueue
 from osxmail.store.octets import Octets
+from osxmail.store.queueclaims import claim_txn
 from osxmail.store.queuerows import (
     Report,
     addressOf,
-    claim_txn,
     endLeases_txn,
     hold_txn,
     release_txn,

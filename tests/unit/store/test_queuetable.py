@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from osxmail.mail.acceptance import QueueOutcome
 from osxmail.mail.address import Address
 from osxmail.mail.smtpreply import Reply
-from osxmail.store import queuerows
+from osxmail.store import queueclaims
 from osxmail.store.queuerows import addressOf
 from osxmail.store.queuetable import MAX_LEASES_A_CLAIM
 from tests.contracts.engines import SQLiteEngine, acceptance, incomingOf
@@ -32,7 +32,7 @@ class QueueTableTests(SQLiteEngine, TestCase):
         return queueId
 
     async def test_aClaimIsBounded(self):
-        self.patch(queuerows, "MAX_DESTINATIONS_A_STEP", 4)
+        self.patch(queueclaims, "MAX_DESTINATIONS_A_STEP", 4)
         await self.put(*[f"x@{n}.test" for n in range(MAX_LEASES_A_CLAIM + 10)])
         leases = await self.store.queue.claim(1 << 30, 600.0, ())
         self.assertEqual(len(leases), MAX_LEASES_A_CLAIM)
@@ -41,7 +41,7 @@ class QueueTableTests(SQLiteEngine, TestCase):
         """
         Few destinations, of which one has much: it fills what is left.
         """
-        self.patch(queuerows, "MOST_PAGE_RECIPIENTS", 8)
+        self.patch(queueclaims, "MOST_PAGE_RECIPIENTS", 8)
         for _ in range(30):
             await self.put("x@many.test")
         await self.put("x@few.test")

@@ -26,11 +26,14 @@ from twisted.python.failure import Failure
 from osxmail.directory.backoff import Backoff
 from osxmail.directory.ldapconfiguration import LDAPConfiguration
 from osxmail.directory.ldapfilter import Entry
+from osxmail.directory.ldapsocket import MeteredSocket
 from osxmail.errors import DirectoryAway, Overloaded
 from osxmail.net.threads import Pool
 
 MAX_WAITING = 500  # questions that wait for a connection; more are told that the directory is away
 MAX_IDLE_SECONDS = 60.0  # an older connection may have died without a word: a new one costs less than a time-out
+MAX_ANSWER_OCTETS = 4 * 1024 * 1024
+RECEIVE_OCTETS = 64 * 1024
 STOP_SECONDS = 2.0
 EVENT_INTERVAL_SECONDS = 10.0
 
@@ -97,6 +100,8 @@ class _Call:
         self.isAbandoned = True
         with self._lock:
             sock = getattr(self._connection, "socket", None)
+            if isinstance(sock, MeteredSocket):
+                sock = sock.socket
             if sock is not None:
                 try:
                     # Of the plain class: that of TLS would take the session from under the thread.
@@ -247,6 +252,8 @@ class LDAPConnections:
                     isFresh = True
                     connection = self._open_inThread(call)
                 call.holds(connection)
+                if isinstance(connection.socket, MeteredSocket):
+                    connection.socket.begin()
                 answer = work(connection)
             except (_Unusable, DirectoryAway):
                 self._giveBack(call, connection)
@@ -292,6 +299,8 @@ class LDAPConnections:
                 connection.open(read_server_info=False)
                 if self._configuration.startTLS:
                     connection.start_tls(read_server_info=False)
+                # After TLS has been laid around the socket, which wants a real one.
+                connection.socket = MeteredSocket(connection.socket, MAX_ANSWER_OCTETS)
                 if self._isBound and self._configuration.bindDN:
                     self._bindService_inThread(connection)
                 return connection
@@ -307,7 +316,7 @@ class LDAPConnections:
         if configuration.startTLS or url.lower().startswith("ldaps:"):
             tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=configuration.caFile or None)
         server = Server(url, get_info=NONE, tls=tls, connect_timeout=configuration.timeoutSeconds)
-        return Connection(
+        connection = Connection(
             server,
             auto_bind=AUTO_BIND_NONE,
             client_strategy=SYNC,
@@ -320,6 +329,8 @@ class LDAPConnections:
             auto_encode=False,
             receive_timeout=math.ceil(configuration.timeoutSeconds),
         )
+        connection.strategy.socket_size = RECEIVE_OCTETS
+        return connection
 
     def _bindService_inThread(self, connection: Connection) -> None:
         code = _bind_inThread(connection, self._configuration.bindDN, self._configuration.bindPassword.encode("utf-8"))
@@ -374,7 +385,10 @@ class LDAPConnections:
 
 def _bind_inThread(connection: Connection, dn: str, password: bytes) -> int:
     try:
-        connection.rebind(user=dn, password=password, authentication=SIMPLE, read_server_info=False)
+        # Not "rebind", which hides what went wrong behind a text of its own.
+        connection.authentication = SIMPLE
+        connection.user, connection.password = dn, password
+        connection.bind(read_server_info=False)
         return int(connection.result["result"])
     finally:
         # What a memory dump or a representation would show.

@@ -233,6 +233,13 @@ class OutageTests(LDAPCase):
         anna = await directory.recordWithAddress(ANNA)
         self.assertTrue(await directory.verifyPassword(anna, "annas-secret"))
 
+    async def test_limitIsForOneAnswer(self) -> None:
+        self.patch(ldapconnections, "MAX_ANSWER_OCTETS", 2000)
+        directory = self.connect(self.slapd.url)
+        for _ in range(20):
+            self.assertIsNotNone(await directory.recordWithAddress(ANNA))
+        self.assertEqual(self.happened("directory.away"), [])
+
     async def test_bindKeepsTheServiceLogin(self) -> None:
         """
         A login does not take the rights of the searches away.
@@ -367,6 +374,15 @@ class OddServerTests(LDAPCase):
         await self.away(directory.recordWithAddress(ANNA), 2)
         await sleep(0.2)
         self.assertEqual(directory._searches.running, 0)
+
+    async def test_endless(self) -> None:
+        """
+        An answer that says it is 2 GB long, and goes on and on, is cut off at a limit.
+        """
+        self.patch(ldapconnections, "MAX_ANSWER_OCTETS", 100_000)
+        url = self.serve(lambda p, data: p.transport.write(b"0\x84\x7f\xff\xff\xff" + bytes(200_000)))
+        directory = self.connect(url, timeoutSeconds=20.0)
+        self.assertIn("100000 octets", await self.away(directory.recordWithAddress(ANNA), 5))
 
     async def test_startTLSRefused(self) -> None:
         """

@@ -112,7 +112,7 @@ class Accepting:
     async def _accept(self, acceptance: Acceptance, incoming: Incoming) -> Accepted:
         arrival = await self._prepare(acceptance, incoming)
         try:
-            accepted: Accepted = await self._database.writeTogether(self.acceptAll_txn, arrival, incoming.sizeOctets)
+            accepted: Accepted = await self._database.writeTogether(self.acceptAll_txn, arrival, _heldOctets(incoming))
         except BaseException:
             incoming.release()
             raise
@@ -163,7 +163,7 @@ class Accepting:
         date = self._now() if internalDate is None else internalDate
         arrival = MailboxArrival(accountId, mailboxId, incoming, rendering, tuple(flags), date)
         try:
-            appended: Appended = await self._database.writeTogether(self.appendAll_txn, arrival, incoming.sizeOctets)
+            appended: Appended = await self._database.writeTogether(self.appendAll_txn, arrival, _heldOctets(incoming))
         except BaseException:
             incoming.release()
             raise
@@ -313,6 +313,13 @@ class Accepting:
             except LimitExceeded:
                 continue
         return bits
+
+
+def _heldOctets(incoming: Incoming) -> int:
+    """
+    The memory that it holds on to.
+    """
+    return incoming.sizeOctets if incoming.isInMemory else 0
 
 
 def _queuedInstead(append: Append) -> QueueRecipient:

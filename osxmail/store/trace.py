@@ -22,8 +22,8 @@ MAX_MESSAGES = 1_000  # that one term leads to, the newest
 MAX_LINES = 10_000  # that one question is answered with
 COLLECTED_AT_ONCE = 200  # lines looked at in one step of a collection
 
-_INSERT = "INSERT INTO trace (time, event, queue_id, message_id, addresses, fields) VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_TERM = "INSERT OR IGNORE INTO trace_term (term, queue_id) VALUES (?, ?)"
+_INSERT = "INSERT INTO trace (time, event, queue_id, message_id, addresses, fields)"
+_INSERT_TERM = "INSERT OR IGNORE INTO trace_term (term, queue_id)"
 
 
 def normalizeTerm(text: str) -> str:
@@ -65,9 +65,10 @@ def recordTrace_txn(txn: Transaction, events: Sequence[TraceEvent]) -> None:
             for term in (event.messageId, *event.addresses[:MAX_TERMS]):
                 if term:
                     terms[normalizeTerm(term), event.queueId] = None
-    txn.executemany(_INSERT, rows)
+    txn.insertRows(_INSERT, rows)
     if terms:
-        txn.executemany(_INSERT_TERM, terms)
+        # In the order of the table: its pages are touched once.
+        txn.insertRows(_INSERT_TERM, sorted(terms))
 
 
 class TraceTable:

@@ -307,8 +307,8 @@ class ISnapshot(Interface):
 class IMailbox(Interface):
     """
     A mailbox is a log of changes; UIDs only, each call one transaction.  A set of UIDs is an ascending sequence;
-    those that do not exist (any more) are passed over.  What changes the mailbox fires when its snapshot in this process,
-    if somebody has it, has caught up with the change.
+    those that do not exist (any more) are passed over.  What changes the mailbox fires when its snapshot in this
+    process, if somebody has it, has caught up with the change.
     """
 
     mailboxId: int = Attribute("the store's number for it")

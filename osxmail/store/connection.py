@@ -21,7 +21,7 @@ MAX_ROWS_A_STEP = 64
 WRITER_CACHE_KIB = 65536
 READER_CACHE_KIB = 8192
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _AWAY = (
     apsw.IOError,
     apsw.BusyError,
@@ -71,14 +71,16 @@ def openConnection(path: str, isWriter: bool) -> apsw.Connection:
     return connection
 
 
-def translateError(error: BaseException) -> BaseException:
+def translateError(error: BaseException, systemErrno: int = 0) -> BaseException:
     """
     What a failure in a database thread is to the other rooms: one of L{osxmail.errors}; a fault in our own code
     (a wrong statement, a C{KeyError}) stays what it is.
+
+    @param systemErrno: the connection's: to SQLite a quota that is used up is an I/O error like any other.
     """
     if isinstance(error, MailError):
         return error
-    if isinstance(error, apsw.FullError):
+    if isinstance(error, apsw.FullError) or (isinstance(error, apsw.IOError) and systemErrno in _FULL):
         return StoreFull("the disk is full")
     if isinstance(error, OSError):
         if error.errno in _FULL:

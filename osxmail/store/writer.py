@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -241,8 +242,9 @@ class Writer:
                 hook()
             self._lastError = ""
         except BaseException as error:  # noqa: BLE001  the thread must live, and everyone who waits must hear
+            systemErrno = connection.system_errno
             self._rollBack_inThread(transaction)
-            meaning = translateError(error)
+            meaning = translateError(error, systemErrno)
             if meaning is error:
                 meaning = StoreAway(f"the commit failed: {error!r}")
             self._report_inThread("store.commit_failed", error)
@@ -287,6 +289,8 @@ class Writer:
             execute("RELEASE request")
             for hook in self.afterRollback:
                 hook()
+            # Whoever keeps the error must not keep the octets that its frames have.
+            traceback.clear_frames(error.__traceback__)
             request.error = translateError(error)
             return
         execute("RELEASE request")

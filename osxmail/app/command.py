@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from osxmail.app.config import findConfiguration, readConfiguration
 from osxmail.app.controlclient import ask
 from osxmail.app.quickstart import DATA as QUICKSTART_DATA
 from osxmail.errors import ConfigurationError, Refused
+from osxmail.net.tls import EXPIRY_WARNING_DAYS, ServerCertificates
 
 
 class Context:
@@ -37,7 +40,14 @@ class Context:
 
     def data(self) -> Path:
         path = self.path()
-        return Path(QUICKSTART_DATA) if path is None else readConfiguration(path).data
+        if path is None:
+            return Path(QUICKSTART_DATA)
+        try:
+            # This key alone: a file with a fault elsewhere, or certificates that only root can read, must not keep
+            # anybody from asking the server that runs.
+            return path.absolute().parent / str(tomllib.loads(path.read_text("utf-8"))["data"])
+        except (OSError, ValueError, KeyError):
+            return readConfiguration(path).data
 
     def ask(self, command: str, **arguments: Any) -> Any:
         given = {key: value for key, value in arguments.items() if value is not None}
@@ -81,57 +91,109 @@ def _print(value: Any, asJSON: bool, render: Callable[[Console, Any], None]) -> 
         render(_console(), value)
 
 
+def _firstLine(what: str) -> str:
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise Refused(f"there is no {what} on standard input")
+    return line
+
+
 def _password(fromStandardInput: bool) -> str | None:
-    if not fromStandardInput:
-        return None
-    password = sys.stdin.readline().rstrip("\r\n")
-    if not password:
-        raise Refused("there is no password on standard input")
-    return password
+    return _firstLine("password") if fromStandardInput else None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--config", metavar="FILE", help="The server's configuration; else $OSXMAIL_CONFIG, /etc/osxmail/osxmail.toml."
+    "--config",
+    metavar="FILE",
+    help="The server's configuration; else $OSXMAIL_CONFIG, /etc/osxmail/osxmail.toml, or the quickstart in ./var.",
 )
 @click.pass_context
 def main(ctx: click.Context, config: str | None) -> None:
-    """Administer the osxmail mail server."""
+    """
+    Administer the osxmail mail server.
+
+    All but check and version ask the running server, by a socket in its data folder that only its owner may use.
+    Exit status: 0 done, 1 refused (the reason is said), 2 wrong usage.
+    """
     ctx.obj = Context(config)
 
 
 @main.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(__version__)
+@jsonOption
+def version(asJSON: bool) -> None:
+    """Print the version of this command."""
+    click.echo(json.dumps({"version": __version__}) if asJSON else __version__)
 
 
 @main.command()
+@jsonOption
 @pass_context
-def check(context: Context) -> None:
-    """Check the configuration, without a server; every problem is shown with its line."""
+def check(context: Context, asJSON: bool) -> None:
+    """
+    Check the configuration file.
+
+    Works without a server. Every problem is shown with its line and what would be right; exit status 1 then. The
+    certificates are read too, so run it as somebody who may read them.
+    """
     path = context.path()
+    value: dict[str, Any] = {"file": str(path) if path else "", "problems": [], "notes": []}
+    try:
+        value["notes"] = _notes(path)
+    except ConfigurationError as error:
+        value["problems"] = error.problems
+    if asJSON:
+        click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    else:
+        for problem in value["problems"]:
+            click.echo(problem, err=True)
+        for note in value["notes"]:
+            click.echo(note)
+    if value["problems"]:
+        raise click.exceptions.Exit(1)
+    if not asJSON and path is not None:
+        click.echo(f"{path}: in order")
+
+
+def _notes(path: Path | None) -> list[str]:
+    """
+    What is worth knowing about a configuration that is in order.
+
+    @raise ConfigurationError: it is not.
+    """
     if path is None:
-        click.echo("there is no configuration file: the quickstart's own would be used")
-        return
+        return ["there is no configuration file: the quickstart's own would be used"]
     configuration = readConfiguration(path)
-    for name in configuration.later:
-        click.echo(f"{path}: listen.{name}: this version has no {name} yet; the listener stays closed")
-    click.echo(f"{path}: in order")
+    notes = [
+        f"{path}: listen.{name}: this version has no {name} yet; the listener stays closed"
+        for name in configuration.later
+    ]
+    first = [configuration.certificate] if configuration.certificate else []
+    files = [*first, *configuration.certificates]
+    for facts in ServerCertificates(files).facts if files else ():
+        days = (facts.expires - time.time()) / 86400
+        if days < EXPIRY_WARNING_DAYS:
+            left = f"ends in {days:.0f} days" if days > 0 else "has ended"
+            notes.append(f"{facts.certificate}: this certificate {left}")
+    return notes
 
 
 @main.command()
 @jsonOption
 @pass_context
 def status(context: Context, asJSON: bool) -> None:
-    """What runs, since when, who is connected, what waits."""
+    """Show what runs, since when, who is connected, what waits."""
     _print(context.ask("server.status"), asJSON, show.status)
 
 
 @main.command()
 @pass_context
 def reload(context: Context) -> None:
-    """Read the configuration again; a bad one changes nothing."""
+    """
+    Read the configuration and certificates again.
+
+    A configuration with a problem changes nothing. What needs a restart is said.
+    """
     for note in context.ask("server.reload")["notes"]:
         click.echo(note)
 
@@ -141,7 +203,7 @@ def reload(context: Context) -> None:
 
 @main.group()
 def domain() -> None:
-    """Domains whose mail is ours."""
+    """The domains whose mail is ours."""
 
 
 @domain.command("add")
@@ -163,11 +225,11 @@ def domainList(context: Context, asJSON: bool) -> None:
 @domain.command("set")
 @click.argument("name")
 @click.option(
-    "--catch-all", required=True, metavar="ADDRESS", help='Who gets mail for unknown local parts; "" for nobody.'
+    "--catch-all", required=True, metavar="ADDRESS", help='Who gets mail for unknown names in it; "" for nobody.'
 )
 @pass_context
 def domainSet(context: Context, name: str, catch_all: str) -> None:
-    """Change a domain."""
+    """Set who gets mail for unknown names."""
     click.echo(f"{context.ask('domain.set', name=name, catchAll=catch_all)['name']}: changed")
 
 
@@ -175,7 +237,12 @@ def domainSet(context: Context, name: str, catch_all: str) -> None:
 @click.argument("name")
 @pass_context
 def domainRemove(context: Context, name: str) -> None:
-    """Take no more mail for a domain."""
+    """
+    Take no more mail for a domain.
+
+    Its accounts and aliases have to be removed first. A domain that stands in the configuration file comes back at
+    the next start or reload.
+    """
     click.echo(f"{context.ask('domain.remove', name=name)['name']}: removed")
 
 
@@ -184,18 +251,24 @@ def domainRemove(context: Context, name: str) -> None:
 
 @main.group()
 def account() -> None:
-    """Accounts of the local directory."""
+    """The accounts of the local directory."""
 
 
 def accountOptions(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--forward", metavar="ADDRESSES", help="Where mail goes in state forward."),
-        click.option("--keep-copy/--no-keep-copy", "keepCopy", default=None, help="When forwarding, keep a copy here."),
-        click.option("--state", type=click.Choice(["enabled", "off", "forward"]), help="off refuses mail and login."),
+        click.option("--forward", metavar="ADDRESSES", help='Forward mail, to one or more addresses; "" ends it.'),
+        click.option(
+            "--keep-copy/--no-keep-copy", "keepCopy", default=None, help="While forwarding, keep a copy here."
+        ),
+        click.option("--state", type=click.Choice(["enabled", "off", "forward"]), help="off refuses mail and logins."),
         click.option("--imap/--no-imap", default=None, help="May log in by IMAP."),
         click.option("--pop/--no-pop", default=None, help="May log in by POP3."),
-        click.option("--admin/--no-admin", default=None, help="May administer this server."),
-        click.option("--quota", metavar="SIZE", help="Space: 500M, 2G; 0 is unlimited; default follows account.quota."),
+        click.option("--admin/--no-admin", default=None, help="An administrator: gets mail for postmaster."),
+        click.option(
+            "--quota",
+            metavar="SIZE",
+            help='Space: 500M, 2G; 0 is unlimited; "default" follows the setting account.quota.',
+        ),
         click.option("--name", metavar="TEXT", help="The person's name."),
         click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
     ):
@@ -208,7 +281,11 @@ def accountOptions(function: Callable[..., Any]) -> Callable[..., Any]:
 @accountOptions
 @pass_context
 def accountAdd(context: Context, /, address: str, password_stdin: bool, **options: Any) -> None:
-    """Make an account; without --password-stdin a password is made up and printed."""
+    """
+    Make an account.
+
+    Without --password-stdin a password is made up and printed.
+    """
     result = context.ask("account.add", address=address, password=_password(password_stdin), **options)
     click.echo(f"{result['address']}: added")
     if "password" in result:
@@ -220,7 +297,13 @@ def accountAdd(context: Context, /, address: str, password_stdin: bool, **option
 @accountOptions
 @pass_context
 def accountSet(context: Context, /, address: str, password_stdin: bool, **options: Any) -> None:
-    """Change an account."""
+    """
+    Change an account.
+
+    What is not named stays as it is.
+    """
+    if not password_stdin and all(value is None for value in options.values()):
+        raise click.UsageError("say what to change, such as --quota 2G")
     result = context.ask("account.set", address=address, password=_password(password_stdin), **options)
     click.echo(f"{result['address']}: changed")
 
@@ -238,7 +321,11 @@ def accountList(context: Context, asJSON: bool) -> None:
 @jsonOption
 @pass_context
 def accountShow(context: Context, address: str, asJSON: bool) -> None:
-    """Show an account of any directory, as the mail service reads it."""
+    """
+    Show an account, of any directory.
+
+    As the mail service reads it: addresses, state, quota, where it was found, and what could not be read.
+    """
     _print(context.ask("account.show", address=address), asJSON, show.account)
 
 
@@ -248,7 +335,7 @@ def accountShow(context: Context, address: str, asJSON: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_context
 def accountRemove(context: Context, address: str, keepMail: bool, yes: bool) -> None:
-    """Remove an account, and its mail for good."""
+    """Remove an account and its mail, for good."""
     if not yes and not keepMail:
         click.confirm(f"Remove {address} and all its mail for good?", abort=True)
     click.echo(f"{context.ask('account.remove', address=address, keepMail=keepMail)['address']}: removed")
@@ -292,13 +379,13 @@ def aliasRemove(context: Context, address: str) -> None:
 
 @main.group()
 def queue() -> None:
-    """Mail that waits for another server, or for room."""
+    """Mail that waits: for another server, or for room."""
 
 
 @queue.command("list")
 @click.option("--sender", metavar="PATTERN", help="From whom; may hold *.")
 @click.option("--recipient", metavar="PATTERN", help="To whom; may hold *.")
-@click.option("--destination", metavar="DOMAIN", help="To which domain or next hop.")
+@click.option("--destination", metavar="DOMAIN", help="To which domain.")
 @jsonOption
 @pass_context
 def queueList(
@@ -314,7 +401,7 @@ def queueList(
 @jsonOption
 @pass_context
 def queueShow(context: Context, queue_id: str, asJSON: bool) -> None:
-    """Show a message of the queue: recipients, attempts, header."""
+    """Show a waiting message: recipients, trace, header."""
     _print(context.ask("queue.show", id=queue_id), asJSON, show.queueItem)
 
 
@@ -330,10 +417,10 @@ def _queueAction(name: str, help: str, done: str) -> None:
         click.echo(f"{result['recipients']} recipient{'' if result['recipients'] == 1 else 's'} {done}")
 
 
-_queueAction("retry", "Try again now.", "to be tried now")
-_queueAction("hold", "Hold until released.", "held")
-_queueAction("release", "Release what was held.", "released")
-_queueAction("delete", "Delete for good; nobody is told.", "deleted")
+_queueAction("retry", "Try messages again now.", "to be tried now")
+_queueAction("hold", "Keep messages back until they are released.", "held")
+_queueAction("release", "Let messages go that were held.", "released")
+_queueAction("delete", "Delete messages for good; nobody is told.", "deleted")
 
 
 # ---------------------------------------------------------------------------------------------- settings
@@ -342,17 +429,33 @@ _queueAction("delete", "Delete for good; nobody is told.", "deleted")
 @main.command()
 @click.argument("words", nargs=-1, metavar="[KEY] [= VALUE]")
 @click.option("--default", "toDefault", is_flag=True, help="Go back to the default.")
+@click.option("--stdin", "fromStandardInput", is_flag=True, help="Read the value from standard input: for passwords.")
 @jsonOption
 @pass_context
-def settings(context: Context, words: Sequence[str], toDefault: bool, asJSON: bool) -> None:
-    """Read or change how the service behaves: settings; settings KEY; settings KEY = VALUE."""
+def settings(context: Context, words: Sequence[str], toDefault: bool, fromStandardInput: bool, asJSON: bool) -> None:
+    """
+    Read or change how the service behaves.
+
+    \b
+    osxmail settings                every setting, its value, what it does
+    osxmail settings KEY            one of them
+    osxmail settings KEY = VALUE    change it; KEY=VALUE does as well
+    osxmail settings KEY --default  go back to the default
+
+    A change counts at once. A setting that stands under [settings] in the configuration file is pinned, and refused
+    here.
+    """
     written = " ".join(words)
     key, isChange, value = (part.strip() for part in written.partition("="))
-    if toDefault:
-        if not key or isChange:
-            raise click.UsageError("--default goes with one KEY")
+    if (toDefault or fromStandardInput) and (not key or isChange or toDefault == fromStandardInput):
+        raise click.UsageError("--default and --stdin go with a KEY alone")
+    if fromStandardInput:
+        _print(context.ask("settings.set", key=key, value=_firstLine("value")), asJSON, show.setting)
+    elif toDefault:
         _print(context.ask("settings.reset", key=key), asJSON, show.setting)
     elif isChange:
+        if not key:
+            raise click.UsageError("say which setting: KEY = VALUE")
         _print(context.ask("settings.set", key=key, value=value), asJSON, show.setting)
     elif key:
         _print(context.ask("settings.get", key=key), asJSON, show.setting)
@@ -364,25 +467,36 @@ def settings(context: Context, words: Sequence[str], toDefault: bool, asJSON: bo
 
 
 @main.command()
-@click.option("--from", "sender", default="", metavar="ADDRESS", help="The sender; empty is the null sender.")
+@click.option(
+    "--from", "sender", default="", metavar="ADDRESS", help="The sender; without it the null sender, as of notices."
+)
 @click.option("--to", "recipient", required=True, metavar="ADDRESS", help="The recipient.")
-@click.option("--client", metavar="IP", help="The client's address; else one from outside.")
-@click.option("--login", metavar="NAME", help="As if this account had authenticated.")
+@click.option("--client", metavar="IP", help="The client's address; without it, one from outside.")
+@click.option("--login", metavar="NAME", help="As if this person had logged in.")
 @jsonOption
 @pass_context
 def explain(context: Context, sender: str, recipient: str, client: str | None, login: str | None, asJSON: bool) -> None:
-    """Every rule that would apply to a message, in order, with the answer."""
+    """
+    Say what would happen to a message.
+
+    Every rule that would be looked at, in order, with its evidence and the reply. Nothing is sent.
+    """
     arguments = {"from": sender, "to": recipient, "client": client, "login": login}
     _print(context.ask("explain.route", **arguments), asJSON, show.explanation)
 
 
 @main.command()
 @click.argument("term", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS")
-@click.option("--since", metavar="DURATION", help="How far back: 2d, 12h; 30d if not given.")
+@click.option("--since", metavar="DURATION", help="How far back: 2d, 12h; 30d without it.")
 @jsonOption
 @pass_context
 def trace(context: Context, term: str, since: str | None, asJSON: bool) -> None:
-    """A message's life, from connection to mailbox."""
+    """
+    Tell a message's life, from connection to mailbox.
+
+    By its Message-ID, its queue ID, or any address it came from or went to. The setting trace.days says how long
+    things are remembered.
+    """
     _print(context.ask("trace.find", term=term, since=since), asJSON, show.trace)
 
 
@@ -390,7 +504,7 @@ def trace(context: Context, term: str, since: str | None, asJSON: bool) -> None:
 @jsonOption
 @click.pass_context
 def connections(ctx: click.Context, asJSON: bool) -> None:
-    """Who is connected."""
+    """Show who is connected."""
     if ctx.invoked_subcommand is None:
         _print(ctx.obj.ask("connections.list"), asJSON, show.connections)
 
@@ -399,6 +513,6 @@ def connections(ctx: click.Context, asJSON: bool) -> None:
 @click.argument("connection_id")
 @pass_context
 def connectionsEnd(context: Context, connection_id: str) -> None:
-    """End one, once its command is done."""
+    """End a connection, once its command is done."""
     context.ask("connections.end", id=connection_id)
     click.echo(f"{connection_id}: ended")

@@ -70,12 +70,14 @@ class DomainCommands(Commands):
         name = _domainName(arguments)
         if await self.house.domains.domain(name) is None:
             raise Refused(f"{name} is no domain of ours; osxmail domain list shows them")
-        held = [a for a in await self.house.accounts.listAccounts() if a.address.domain == name]
-        if held:
-            raise Refused(
-                f"{name} still has {len(held)} account{'s' if len(held) > 1 else ''}, {held[0].address} for one; "
-                "remove them first"
-            )
+        accounts = [a.address for a in await self.house.accounts.listAccounts() if a.address.domain == name]
+        aliases = [a.address for a in await self.house.domains.listAliases() if a.address.domain == name]
+        for what, plural, held in (("account", "accounts", accounts), ("alias", "aliases", aliases)):
+            if held:
+                raise Refused(
+                    f"{name} still has {len(held)} {what if len(held) == 1 else plural}, {held[0]} for one; "
+                    f"remove them first: osxmail {what} remove ADDRESS"
+                )
         await self.house.domains.removeDomain(name)
         self._changed("domain removed", name)
         return {"name": name}
@@ -130,6 +132,11 @@ class AccountCommands(Commands):
             changes["forwardTo"] = tuple(
                 addressIn({"forward": one}, "forward") for one in text(arguments, "forward").replace(",", " ").split()
             )
+            # Who names addresses to forward to wants it done; who takes them away wants it ended.
+            if changes["forwardTo"] and account.state == "enabled":
+                changes["state"] = "forward"
+            elif not changes["forwardTo"] and account.state == "forward":
+                changes["state"] = "enabled"
         if arguments.get("state") is not None:
             changes["state"] = text(arguments, "state")
         account = evolve(account, **changes)
@@ -137,6 +144,8 @@ class AccountCommands(Commands):
             raise Refused("state: write enabled, off or forward")
         if account.state == "forward" and not account.forwardTo:
             raise Refused("state forward needs an address: --forward ADDRESS")
+        if account.address in account.forwardTo:
+            raise Refused(f"{account.address} cannot forward to itself; --keep-copy keeps a copy here")
         return account
 
     async def _local(self, address: Address) -> LocalAccount:
@@ -188,7 +197,7 @@ class AccountCommands(Commands):
         address = addressIn(arguments, "address")
         record = await self.house.directory.recordWithAddress(address)
         if record is None:
-            raise Refused(f"no directory knows {address}")
+            raise Refused(f"no directory has an account with {address}; osxmail explain --to {address} says more")
         kept = await self.house.store.existingAccount(record.accountId)
         quota = await kept.quota() if kept is not None else None
         mailboxes = await kept.listMailboxes() if kept is not None else ()
@@ -231,13 +240,15 @@ class AliasCommands(Commands):
     async def alias_add(self, arguments: dict[str, Any]) -> Any:
         address = addressIn(arguments, "address")
         if await self.house.domains.domain(address.domain) is None:
-            raise Refused(f"{address.domain} is no domain of ours; osxmail domain list shows them")
+            raise Refused(f"{address.domain} is no domain of ours; add it first: osxmail domain add {address.domain}")
         if await self.house.accounts.accountWithAddress(address) is not None:
-            raise Refused(f"{address} is an account; osxmail account set {address} --forward sends its mail on")
+            raise Refused(f"{address} is an account; to send its mail on: osxmail account set {address} --forward TO")
         written = arguments.get("targets")
         if not isinstance(written, list) or not written:
             raise Refused("an alias needs at least one target")
         targets = tuple(addressIn({"target": one}, "target") for one in written)
+        if address in targets:
+            raise Refused(f"{address} cannot lead to itself")
         await self.house.domains.addAlias(Alias(address, targets))
         self._changed("alias added", str(address))
         return {"address": str(address)}

@@ -5,16 +5,22 @@ The relay queue.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from osxmail.app.control import text
 from osxmail.app.parts import MAX_TRACE_EVENTS, Commands
 from osxmail.errors import Refused
-from osxmail.mail.acceptance import QueueItem
+from osxmail.mail.acceptance import QueueItem, TraceEvent
 from osxmail.mail.header import headerOf
 
 #: Of a message's header, for C{queue show}.
 SHOWN_HEADER_OCTETS = 65536
+#: Messages that one command works on.
+MAX_MESSAGES = 100000
+#: Trace lines that are written at once.
+TRACE_BATCH = 1000
 
 
 def _queueRow(item: QueueItem) -> dict[str, Any]:
@@ -38,7 +44,7 @@ class QueueCommands(Commands):
 
     async def queue_list(self, arguments: dict[str, Any]) -> Any:
         items = await self.house.queue.list(
-            queueId=text(arguments, "id", ""),
+            queueId=text(arguments, "id", "").upper(),
             sender=text(arguments, "sender", ""),
             recipient=text(arguments, "recipient", ""),
             destination=text(arguments, "destination", ""),
@@ -46,7 +52,7 @@ class QueueCommands(Commands):
         return [_queueRow(item) for item in items]
 
     async def queue_show(self, arguments: dict[str, Any]) -> Any:
-        queueId = text(arguments, "id")
+        queueId = text(arguments, "id").upper()
         items = await self.house.queue.list(queueId=queueId)
         if not items:
             raise Refused(f"the queue has no message {queueId}; osxmail trace {queueId} tells what became of it")
@@ -59,29 +65,48 @@ class QueueCommands(Commands):
             "trace": [{"time": e.time, "event": e.event, "fields": e.fields} for e in events],
         }
 
-    async def _apply(self, arguments: dict[str, Any], what: str, act: Any) -> Any:
+    async def _named(self, arguments: dict[str, Any]) -> Sequence[QueueItem]:
         written = arguments.get("ids")
         if written == "all":
-            ids = [item.queueId for item in await self.house.queue.list(limit=100000)]
-        elif isinstance(written, list) and written:
-            ids = [str(one) for one in written]
-            for queueId in ids:
-                if not await self.house.queue.list(queueId=queueId):
-                    raise Refused(f"the queue has no message {queueId}; osxmail queue list shows what it has")
-        else:
+            return await self.house.queue.list(limit=MAX_MESSAGES)
+        if not isinstance(written, list) or not written:
             raise Refused("name queue IDs, or --all")
+        items: list[QueueItem] = []
+        for one in written[:MAX_MESSAGES]:
+            found = await self.house.queue.list(queueId=str(one).upper())
+            if not found:
+                raise Refused(f"the queue has no message {one}; osxmail queue list shows what it has")
+            items += found
+        return items
+
+    async def _apply(self, arguments: dict[str, Any], done: str, act: Callable[[Sequence[str]], Awaitable[int]]) -> Any:
+        items = await self._named(arguments)
+        ids = [item.queueId for item in items]
         count = await act(ids)
-        self._changed(f"queue {what}", " ".join(ids[:20]))
-        return {"recipients": count}
+        await self._remember(f"queue.{done}", items)
+        self._changed(f"queue {done}", " ".join(ids[:20]))
+        return {"messages": len(ids), "recipients": count}
+
+    async def _remember(self, event: str, items: Sequence[QueueItem]) -> None:
+        # What an administrator does to a message belongs to its life.
+        now = time.time()
+        for start in range(0, len(items), TRACE_BATCH):
+            events = [
+                TraceEvent(now, event, item.queueId, fields={
+                    "by": "an administrator", "recipients": [str(r.address) for r in item.recipients[:100]],
+                })
+                for item in items[start : start + TRACE_BATCH]
+            ]  # fmt: skip
+            await self.house.store.recordTrace(events)
 
     async def queue_retry(self, arguments: dict[str, Any]) -> Any:
-        return await self._apply(arguments, "retry", self.house.queue.retry)
+        return await self._apply(arguments, "retried", self.house.queue.retry)
 
     async def queue_hold(self, arguments: dict[str, Any]) -> Any:
-        return await self._apply(arguments, "hold", self.house.queue.hold)
+        return await self._apply(arguments, "held", self.house.queue.hold)
 
     async def queue_release(self, arguments: dict[str, Any]) -> Any:
-        return await self._apply(arguments, "release", self.house.queue.release)
+        return await self._apply(arguments, "released", self.house.queue.release)
 
     async def queue_delete(self, arguments: dict[str, Any]) -> Any:
-        return await self._apply(arguments, "delete", self.house.queue.remove)
+        return await self._apply(arguments, "deleted", self.house.queue.remove)

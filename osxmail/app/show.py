@@ -53,6 +53,19 @@ def _table(console: Console, headings: list[str], rows: list[list[object]], empt
     console.print(table)
 
 
+def _pairs(console: Console, rows: list[list[object]]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(_clean(name), _clean(value))
+    console.print(table)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def status(console: Console, value: Any) -> None:
     since = f"since {when(value['since'])} ({formatDuration(value['upSeconds'])})"
     console.print(f"osxmail {value['version']} on {value['hostname']}, {since}")
@@ -67,7 +80,8 @@ def status(console: Console, value: Any) -> None:
     queue = value["queue"]
     oldest = f", the oldest from {when(queue['oldest'])}" if queue["oldest"] else ""
     console.print(
-        f"queue: {queue['messages']} messages to {queue['recipients']} recipients, {queue['held']} held{oldest}"
+        f"queue: {_count(queue['messages'], 'message')} to {_count(queue['recipients'], 'recipient')}, "
+        f"{queue['held']} held{oldest}"
     )
     if value["holdOutbound"]:
         console.print("outbound mail is held (relay.hold_outbound)")
@@ -99,23 +113,29 @@ def account(console: Console, value: Any) -> None:
         ["login", value["login"]],
         ["name", value["name"]],
         ["addresses", ", ".join(value["addresses"])],
-        ["state", value["state"] + (f" to {', '.join(value['forward'])}" if value["forward"] else "")],
+        ["state", value["state"] + _forwarding(value)],
         ["mail kept by", value["mailHost"] or "this server"],
         [
             "may use",
             ", ".join(n for n, k in (("POP3", "pop"), ("IMAP", "imap")) if value[k]) or "neither POP3 nor IMAP",
         ],
         ["administrator", "yes" if value["admin"] else "no"],
-        ["used", f"{octets(value['usedOctets'])} in {value['messages']} messages"],
+        ["used", f"{octets(value['usedOctets'])} in {_count(value['messages'], 'message')}"],
         ["quota", octets(value["quotaOctets"]) if value["quotaOctets"] else "unlimited"],
         *([name, text] for name, text in value["source"]),
         *(["warning", text] for text in value["warnings"]),
     ]
-    _table(console, ["", ""], [row for row in rows if row[1]], "")
+    _pairs(console, [row for row in rows if row[1]])
     if value["mailboxes"]:
         console.print()
         boxes = [[m["name"], m["messages"], m["unseen"], octets(m["octets"])] for m in value["mailboxes"]]
         _table(console, ["mailbox", ">messages", ">unseen", ">size"], boxes, "")
+
+
+def _forwarding(value: Any) -> str:
+    if value["state"] != "forward":
+        return ""
+    return f" to {', '.join(value['forward'])}" + (", a copy is kept here" if value["keepCopy"] else "")
 
 
 def aliases(console: Console, value: Any) -> None:
@@ -143,7 +163,7 @@ def queueItem(console: Console, value: Any) -> None:
     console.print()
     trace(console, [{**event, "queueId": value["id"]} for event in value["trace"]])
     console.print()
-    console.print("\n".join(_clean(line) for line in value["header"].splitlines()), soft_wrap=True)
+    console.print("\n".join(_clean(line.expandtabs()) for line in value["header"].splitlines()), soft_wrap=True)
 
 
 def settings(console: Console, value: Any) -> None:
@@ -158,8 +178,9 @@ def setting(console: Console, value: Any) -> None:
     console.print(_clean(value["help"]))
     if value["choices"]:
         console.print(f"choices: {', '.join(value['choices'])}")
-    origin = {"default": "the default", "set": "set here", "file": "pinned in the configuration file"}[value["origin"]]
-    console.print(f"{origin}; the default is {_clean(value['default'] or '(empty)')}")
+    default = f"the default is {_clean(value['default'] or '(empty)')}"
+    origin = {"default": "this is the default", "set": default, "file": f"pinned in the configuration file; {default}"}
+    console.print(origin[value["origin"]])
     if value["needsRestart"]:
         console.print("a change counts from the next start on")
 
@@ -187,7 +208,7 @@ def trace(console: Console, value: Any) -> None:
         fields = "  ".join(
             f"{_clean(name)}={_clean(_short(field))}"
             for name, field in event["fields"].items()
-            if field not in ("", None)
+            if field not in ("", None, [], {})
         )
         console.print(f"  {when(event['time'])}  {_clean(event['event'])}  {fields}", soft_wrap=True)
 

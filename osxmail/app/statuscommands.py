@@ -5,6 +5,7 @@ The server as a whole: status, connections, explain, trace.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from typing import Any
 
@@ -13,6 +14,9 @@ from osxmail.app.control import text
 from osxmail.app.parts import MAX_TRACE_EVENTS, Commands, addressIn
 from osxmail.errors import ParseError, Refused
 from osxmail.mail.quantities import parseDuration
+
+#: A client from somewhere on the Internet (RFC 5737).
+OUTSIDE = "192.0.2.1"
 
 
 class StatusCommands(Commands):
@@ -67,10 +71,15 @@ class StatusCommands(Commands):
 
     async def explain_route(self, arguments: dict[str, Any]) -> Any:
         sender = text(arguments, "from", "")
+        host = text(arguments, "client", OUTSIDE)
+        try:
+            host = str(ipaddress.ip_address(host))
+        except ValueError:
+            raise Refused(f"client: {host!r} is no IP address; write one such as 192.0.2.1 or 2001:db8::1") from None
         return await self.house.explainer.explain(
             sender=addressIn(arguments, "from") if sender not in ("", "<>") else None,
             recipient=addressIn(arguments, "to"),
-            clientHost=text(arguments, "client", "192.0.2.1"),
+            clientHost=host,
             login=text(arguments, "login", ""),
         )
 

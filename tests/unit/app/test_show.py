@@ -58,6 +58,6 @@ class ShowTests(SynchronousTestCase):
         value = {"key": row.key, "value": "never", "default": row.default, "kind": row.kind.value,
                  "choices": list(row.choices), "origin": "set", "needsRestart": False, "help": row.help}  # fmt: skip
         text = shown(show.setting, value)
-        for words in ("auth.cleartext = never", row.help, "never, loopback, always", "set here"):
+        for words in ("auth.cleartext = never", row.help, "never, loopback, always", "the default is loopback"):
             self.assertIn(words, text)
         self.assertIn("auth.cleartext", shown(show.settings, [value]))

@@ -20,7 +20,8 @@ from osxmail.mail.smtpreply import Reply
 
 CONNECT_SECONDS = 30.0
 REUSE_SECONDS = 3.0  # how long a connection waits for the next message
-REUSE_MESSAGES = 100  # after so many it is closed: the server may want to balance its load
+REUSE_MESSAGES = 100  # after so many it is closed: the server may want to balance its load …
+REUSE_MOST_SECONDS = 60.0  # … and after so long: names may lead elsewhere by now
 MAX_IDLE = 500
 
 
@@ -108,6 +109,7 @@ class Connections:
             client.isUsable
             and not self._isStopped
             and client.transactions < REUSE_MESSAGES
+            and self._reactor.seconds() - client.madeAt < REUSE_MOST_SECONDS
             and self._idleCount < MAX_IDLE
         ):
             client.giveUpAt = None
@@ -135,6 +137,12 @@ class Connections:
                 del self._idle[key]
         if self._idle:
             self._sweeping = self._reactor.callLater(REUSE_SECONDS / 2, self._sweep)
+
+    def open(self) -> None:
+        """
+        Make connections, again.
+        """
+        self._isStopped = False
 
     def close(self) -> None:
         """

@@ -98,6 +98,12 @@ class RemoteDelivery:
         """
         return Deferred.fromCoroutine(self._deliver(lease, message))
 
+    def open(self) -> None:
+        """
+        Make connections, from now on or again.
+        """
+        self._connections.open()
+
     def close(self) -> None:
         """
         Make no more connections; what is under way goes on.

@@ -32,6 +32,7 @@ class ReplyConnection(Protocol):
 
     @ivar isUsable: it can be talked to.
     @ivar giveUpAt: no wait goes beyond this, by the clock.
+    @ivar madeAt: when it was begun, by the clock.
     @ivar onConnected: called once, when it stands.
     @ivar onLost: called once, when it is gone.
     """
@@ -43,6 +44,7 @@ class ReplyConnection(Protocol):
         self.clock = clock
         self.isUsable = False
         self.giveUpAt: float | None = None
+        self.madeAt = clock.seconds()
         self.onConnected: Callable[[], None] | None = None
         self.onLost: Callable[[], None] | None = None
         self._reader = ReplyReader()

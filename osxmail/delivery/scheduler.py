@@ -49,6 +49,7 @@ class IRelay(Protocol):
     """
 
     def deliver(self, lease: QueueLease, message: IMessage) -> Deferred[tuple[DeliveryStatus, ...]]: ...
+    def open(self) -> None: ...
     def close(self) -> None: ...
     def abort(self) -> None: ...
 
@@ -115,6 +116,8 @@ class Scheduler(Service):
         self._isClaiming = False
         self._isWanted = False
         self._hasMore = False
+        self._isHiring = False
+        self._isHireWanted = False
         self._isAborting = False
         self._notBefore = 0.0
         self._timer: IDelayedCall | None = None
@@ -147,6 +150,7 @@ class Scheduler(Service):
         """
         super().startService()
         self._isAborting = False
+        self._remote.open()
         if not self._isListening:
             self._isListening = True
             self._queue.addListener(self.wake)
@@ -332,20 +336,37 @@ class Scheduler(Service):
     # --------------------------------------------------------------------------------------------- attempting
 
     def _hire(self) -> None:
-        # First a worker for each line that has none, then more for those that have long lines.
-        for isFirst in (True, False):
-            for line in list(self._lines.values()):
-                while line.waiting and line.workers < self._mostOfOne and self._workers < self._most:
-                    if isFirst and line.workers:
-                        break
-                    line.workers += 1
-                    self._workers += 1
-                    Deferred.fromCoroutine(self._work(line))
+        # Workers that come to their end at once ask for this from within it.
+        self._isHireWanted = True
+        if self._isHiring:
+            return
+        self._isHiring = True
+        try:
+            while self._isHireWanted:
+                self._isHireWanted = False
+                # First a worker for each line that has none, then more for those that are long.
+                for mostOfOne in (1, self._mostOfOne):
+                    for line in list(self._lines.values()):
+                        while line.waiting and line.workers < mostOfOne and self._workers < self._most:
+                            line.workers += 1
+                            self._workers += 1
+                            Deferred.fromCoroutine(self._work(line))
+                        if not line.waiting and not line.workers:
+                            self._lines.pop(line.destination, None)
+        finally:
+            self._isHiring = False
 
     async def _work(self, line: _Line) -> None:
         try:
             while line.waiting:
-                await self._attempt(line.waiting.popleft())
+                job = line.waiting.popleft()
+                try:
+                    await self._attempt(job)
+                except Exception:  # noqa: BLE001 -- a fault of ours with one message must not stop the others
+                    queueId = job.lease.queueId
+                    self.log.failure("{event}", Failure(), event="fault.happened", where="deliver", queueId=queueId)
+                    # The lease runs out by itself.
+                    self._settled()
                 line.done += 1
                 if self._hasMore and not self._isFull(line):
                     self.wake()
@@ -354,8 +375,6 @@ class Scheduler(Service):
         finally:
             line.workers -= 1
             self._workers -= 1
-            if not line.waiting and not line.workers:
-                self._lines.pop(line.destination, None)
             self._hire()
 
     def _isSomebodyWaiting(self) -> bool:
@@ -368,32 +387,20 @@ class Scheduler(Service):
             await self._giveBack([lease])
             return
         agent = self._local if lease.recipients[0].local else self._remote
-        try:
-            statuses = await agent.deliver(lease, job.message)
-        except Exception:  # noqa: BLE001 -- agents never fail; if one does, its lease runs out
-            self.log.failure(
-                "{event}",
-                Failure(),
-                event="fault.happened",
-                where="deliver",
-                queueId=lease.queueId,
-            )
-            self._settled()
-            return
+        statuses = await agent.deliver(lease, job.message)
         if self._isAborting and all(status.action is Action.DEFER for status in statuses):
             # It was we who ended it: that is no failure of theirs.
             await self._giveBack([lease])
             return
-        seconds = self._reactor.seconds() - begun
-        now = self._now()
         if statuses and statuses[0].isReported:
             # The agent has told the queue, the log and the trace; who is left is due again.
             self._settled()
             self.wake()
             return
+        now = self._now()
         verdict = judge(lease, statuses, now, self._patience, self._jitter)
         trace = []
-        for name, fields, line in describe(lease, verdict, now, seconds):
+        for name, fields, line in describe(lease, verdict, now, self._reactor.seconds() - begun):
             self._log(lease, name, fields)
             trace.append(line)
         if verdict.failed or verdict.late:

@@ -69,6 +69,12 @@ class PoolTests(SynchronousTestCase):
         self.connections.giveBack("a", one)
         self.assertTrue(self.quitted(one))
 
+    def test_closedAfterALongTime(self) -> None:
+        one = self.client()
+        self.reactor.advance(connections.REUSE_MOST_SECONDS)
+        self.connections.giveBack("a", one)
+        self.assertTrue(self.quitted(one))
+
     def test_idleAreBounded(self) -> None:
         self.patch(connections, "MAX_IDLE", 2)
         kept = [self.client() for _ in range(3)]
@@ -84,3 +90,7 @@ class PoolTests(SynchronousTestCase):
         self.assertTrue(self.quitted(one))
         self.assertTrue(self.quitted(two))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.connections.open()
+        three = self.client()
+        self.connections.giveBack("a", three)
+        self.assertIs(self.connections.borrow("a", 99.0), three)

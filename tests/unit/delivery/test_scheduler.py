@@ -74,6 +74,9 @@ class Agent:
             lease, answer = self.running.pop(0)
             answer.callback(self.statuses(lease))
 
+    def open(self) -> None:
+        self.isClosed = False
+
     def close(self) -> None:
         self.isClosed = True
 
@@ -289,6 +292,31 @@ class LimitTests(SchedulerCase):
         # A long line does not keep the others from beginning.
         self.assertEqual(len({lease.destination for lease in self.agent.leases[:4]}), 4)
 
+    async def test_manyLinesAtOnce(self) -> None:
+        """
+        Attempts that end at once do not pile up on the stack.
+        """
+        self.agent.holds = False
+        self.agent.reply = LATER
+        for number in range(300):
+            await self.mail(f"x@d{number}.test")
+        self.settings.change("relay.concurrency", "1")
+        self.patch(module, "CLAIM_LEASES", 400)
+        self.patch(self.store.queue, "messages", self.inParts)
+        self.scheduler.startService()
+        await self.until(lambda: len(self.agent.leases) == 300)
+        await self.idle()
+        self.assertEqual(self.scheduler._lines, {})
+
+    def inParts(self, queueIds: list[str]) -> Deferred[Any]:
+        async def get() -> dict[str, Any]:
+            found = {}
+            for start in range(0, len(queueIds), 100):
+                found.update(await type(self.store.queue).messages(self.store.queue, queueIds[start : start + 100]))
+            return found
+
+        return Deferred.fromCoroutine(get())
+
     async def test_leases(self) -> None:
         self.patch(module, "MAX_LEASED", 6)
         self.patch(module, "CLAIM_LEASES", 4)
@@ -425,6 +453,7 @@ class StopTests(SchedulerCase):
         self.scheduler.startService()
         await self.idle()
         self.assertEqual(await self.queue(), ())
+        self.assertFalse(self.agent.isClosed)
 
 
 class FaultTests(SchedulerCase):

@@ -5,11 +5,13 @@ The one durable act is L{osxmail.store.store.Store.accept}: copies, queue rows a
 after its fsync.  The parts meet inside that transaction, and only there:
 
  - C{connection}, C{writer}, C{database}: one writer thread with group commit, reader threads.
- - C{octets}: message octets, in rows or in segments, and the spool of what arrives.
-   C{putOctets_txn(txn, incomings) -> list of octets ids}.
- - C{queuetable}: C{putQueueItems_txn(txn, items)}, an item being
-   C{(acceptance, octetsId, prefixNumber, sizeOctets, recipients)}.
- - C{trace}: C{putTrace_txn(txn, events)}.
+ - C{incoming}, C{spool}: a message that arrives, in memory or in a file; C{octets}, C{segments}: its octets, in a row
+   or in a record of a segment.  C{Octets.putAll_txn(txn, incomings) -> list of octets ids}.
+ - C{queuetable}, with C{queuerows} and C{queueclaims}: C{enqueue_txn(txn, entries)}.
+ - C{trace}: C{recordTrace_txn(txn, events)}.
+ - C{collection}: what nobody names any more goes, in the background.
+ - C{domains}, C{localaccounts}, C{settingrows}: what administrators keep.
+ - C{migrate}, C{schema}: the tables, and how an older store gets them.
  - C{account}, C{mailbox} and its parts (appending, flags, copying, expunging), C{snapshot}, C{changes}, C{quota}.
  - C{store}: composes them, and is the L{osxmail.interfaces.IMailStore}.
 

@@ -76,7 +76,9 @@ class Mailbox:
         """
         See L{IMailbox.changesSince}.
         """
-        return self._parts.database.read(lambda txn: _asChanges(readDelta(txn, self.mailboxId, modseq)), isSingle=True)
+        return self._parts.database.read(
+            lambda txn: _asChanges(readDelta(txn, self.mailboxId, modseq)), isSingle=True, isLong=True
+        )
 
     def snapshot(self, listener: IMailboxListener) -> Deferred[ISnapshot]:
         """

@@ -197,7 +197,7 @@ class Shelf:
         def read(txn: Transaction) -> Columns:
             return readSnapshot(txn, slot.mailboxId, announce_inThread)
 
-        self._database.read(read).addCallbacks(
+        self._database.read(read, isLong=True).addCallbacks(
             partial(self._filled, slot), lambda failure: self._failed(slot, failure.value)
         )
 

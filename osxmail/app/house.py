@@ -120,7 +120,10 @@ class Osxmail(MultiService):
             bounces=Bounces(hostname, self.store, self.router, settings),
             settings=settings,
         )
-        self.portal = Portal(MailRealm(self.store, settings), [DirectoryChecker(self.directory)])
+        realm = MailRealm(
+            self.store, settings, lambda record: not record.mailHost or self.router.isThisServer(record.mailHost)
+        )
+        self.portal = Portal(realm, [DirectoryChecker(self.directory)])
         self.commands = commandsOf(
             House(
                 hostname=hostname,

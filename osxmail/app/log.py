@@ -113,7 +113,7 @@ class LogFiles(Service):
         self._settings = settings
         self._console = console
         self._now = now
-        self._lines: queue.Queue[tuple[str, str] | None] = queue.Queue(MAX_WAITING_LINES)
+        self._lines: queue.Queue[LogEvent | None] = queue.Queue(MAX_WAITING_LINES)
         self._thread: threading.Thread | None = None
         self._files: dict[str, TextIO] = {}
         self._started: dict[str, float] = {}
@@ -123,7 +123,7 @@ class LogFiles(Service):
         if event.get("log_level") is LogLevel.debug and not self.isDetailed:
             return
         try:
-            self._lines.put_nowait((logOf(event), lineOf(event)))
+            self._lines.put_nowait(event)
         except queue.Full:
             self.dropped += 1
 
@@ -158,7 +158,7 @@ class LogFiles(Service):
             texts: dict[str, list[str]] = {}
             for entry in batch:
                 if entry is not None:
-                    texts.setdefault(entry[0], []).append(entry[1])
+                    texts.setdefault(logOf(entry), []).append(lineOf(entry))
             if self.dropped:
                 count, self.dropped = self.dropped, 0
                 stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -138,8 +138,8 @@ _ROWS: tuple[Setting, ...] = (
        choices=("never", "loopback", "always")),
     _s("auth.failures_per_connection", N, "3", "Wrong passwords after which a connection is closed.", lowest=1, highest=100),
     _s("auth.failure_delay", D, "2s", "How long the answer to a wrong password waits.", highest=60),
-    _s("auth.password_cost", T, "rfc9106", "What the hash of a new local password costs: rfc9106 (170 ms of CPU and 64 MiB a login) or light (21 ms, 19 MiB).",
-       choices=("rfc9106", "light")),
+    _s("auth.password_cost", T, "light", "What the argon2id hash of a new local password costs: light (21 ms of CPU and 19 MiB a login) or rfc9106 (170 ms, 64 MiB).",
+       choices=("light", "rfc9106")),
     # Accounts
     _s("account.quota", S, "0", "Space for an account whose directory entry states none; 0 is unlimited."),
     # SMTP, incoming

@@ -245,7 +245,7 @@ class Router:
             return True
         if domain.startswith("["):
             # RFC 5321 4.1.3: an address literal of this server is this server.
-            if self._isThisServer(domain):
+            if self.isThisServer(domain):
                 walk.domains[domain] = Domain(domain)
                 walk.say("route.literal", f"{domain} is an address of this server")
                 return True
@@ -260,7 +260,10 @@ class Router:
         walk.domains[domain] = found
         return True
 
-    def _isThisServer(self, host: str) -> bool:
+    def isThisServer(self, host: str) -> bool:
+        """
+        Is this host name, alias or address ours?
+        """
         host = host.lower().rstrip(".")
         if host == self.hostname or host in (word.lower() for word in self._settings.words("mail.host_aliases")):
             return True
@@ -323,7 +326,7 @@ class Router:
                 if not record.forwardTo:
                     walk.die(SWITCHED_OFF, step)
                 return
-        if record.mailHost and not self._isThisServer(record.mailHost):
+        if record.mailHost and not self.isThisServer(record.mailHost):
             step = walk.say("route.mailhost", f"{who}, whose mail is kept by {record.mailHost}", *record.source)
             there = address if address in record.addresses else record.address
             walk.remotes[there] = RemoteTarget(there, record.mailHost.lower())

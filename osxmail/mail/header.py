@@ -153,23 +153,25 @@ def headerFields(header: bytes, names: Collection[bytes], exclude: bool = False)
     The fields of these names (in lower case), or all others, octet by octet as they stand, and the blank line if
     C{header} has one (RFC 3501 6.4.5: HEADER.FIELDS, HEADER.FIELDS.NOT).
     """
+    *lines, rest = header.split(b"\n")
     out: list[bytes] = []
     taking = False
-    for line in _lines(header):
-        if line in (b"\r\n", b"\n"):
-            out.append(line)
-            break
-        if line[:1] not in (b" ", b"\t"):
+    for line in lines:
+        first = line[:1]
+        if first != b" " and first != b"\t":
+            if not line or line == b"\r":
+                out.append(line + b"\n")
+                return b"\n".join(out)
             name, colon, _ = line.partition(b":")
             # A line that is no field belongs to "all others".
-            taking = (name.rstrip(b" \t").lower() in names if colon else False) != exclude
+            taking = (name.rstrip(b" \t").lower() in names and colon != b"") != exclude
         if taking:
             out.append(line)
-    return b"".join(out)
-
-
-def _lines(header: bytes) -> list[bytes]:
-    lines = header.split(b"\n")
-    last = lines.pop()
-    whole = [line + b"\n" for line in lines]
-    return [*whole, last] if last else whole
+    out.append(b"")
+    if rest:
+        name, colon, _ = rest.partition(b":")
+        if rest[:1] not in (b" ", b"\t"):
+            taking = (name.rstrip(b" \t").lower() in names and colon != b"") != exclude
+        if taking:
+            out[-1] = rest
+    return b"\n".join(out)

@@ -6,4 +6,18 @@ here either returns a value or raises L{osxmail.errors.ParseError}; nothing else
 whatever octets go in, and each takes time and memory in proportion to its input (limits are stated constants).
 
 C{bytes} is what stands on the wire or in a message; C{str} is an address, a mailbox name, a flag.
+
+Where to find what:
+ - Values that rooms hand each other: C{address}, C{envelope}, C{decision}, C{record}, C{acceptance}, C{flags}.
+ - A message and its parts: C{mime} (one walk gives ENVELOPE, BODY, BODYSTRUCTURE and where each section is),
+   C{mimestructure} (what is kept of it), C{header}, C{headerdate}, C{addresslist}, C{mediatype}, C{imapenvelope},
+   C{subject}; as text, for searching: C{text}, C{encodedword}, C{charset}.
+ - SMTP on the wire: C{smtpcommand}, C{smtpdata} (dot transparency, both ways, POP3's too), C{smtpreply}, C{dsn}.
+ - IMAP on the wire: C{imapreader}, C{imapcommand}, C{imapsearch}, C{imapresponse}, C{fetchattributes}, C{searchkeys},
+   C{sequenceset}, C{mailboxname}.
+ - What people and directories write: C{quantities}, C{appleattribute}.
+
+Mail is read with tolerance and written strictly: a message always has a structure, an address list always has
+entries, text is always decoded, and what we write is ASCII (or UTF-8 where SMTPUTF8 was agreed on) without control
+characters, so that nothing that was read can make a field, a line or a reply of its own.
 """

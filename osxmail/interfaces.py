@@ -200,7 +200,8 @@ class IMailStore(Interface):
 
 class IAccount(Interface):
     """
-    One person's mailboxes.  Names are Unicode with C{/} between levels; INBOX in any case is INBOX.
+    One person's mailboxes.  Names are Unicode with C{/} between levels; INBOX in any case is INBOX; one that is no
+    name at all is a L{osxmail.errors.ParseError} in the Deferred (see L{osxmail.mail.mailboxname}).
     """
 
     accountId: str = Attribute("the directory's identifier")

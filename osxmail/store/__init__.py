@@ -4,21 +4,27 @@ The store: what is kept.  Accounts, mailboxes, messages, the queue, settings, tr
 The one durable act is L{osxmail.store.store.Store.accept}: copies, queue rows and trace in one transaction, answered
 after its fsync.  The parts meet inside that transaction, and only there:
 
- - C{connection}, C{writer}, C{database}: one writer thread with group commit, reader threads.
- - C{incoming}, C{spool}: a message that arrives, in memory or in a file; C{octets}, C{segments}: its octets, in a row
-   or in a record of a segment.  C{Octets.putAll_txn(txn, incomings) -> list of octets ids}.
- - C{queuetable}, with C{queuerows} and C{queueclaims}: C{enqueue_txn(txn, entries)}.
- - C{trace}: C{recordTrace_txn(txn, events)}.
- - C{collection}: what nobody names any more goes, in the background.
- - C{domains}, C{localaccounts}, C{settingrows}: what administrators keep.
- - C{migrate}, C{schema}: the tables, and how an older store gets them.
- - C{account}, C{mailbox} and its parts (appending, flags, copying, expunging), C{snapshot}, C{changes}, C{quota}.
+ - C{connection}, C{writer}, C{reader}, C{database}: one writer thread with group commit; reader threads; C{migrate}
+   and C{schema/}: the tables, and upgrades with a backup before them.
+ - C{incoming}, C{spool}, C{segments}, C{octets}: a message on its way in, and its octets, in rows or in segments;
+   C{collection}: what nobody names any more goes.
+ - C{accepting}: what comes in, by mail or by APPEND; C{placing} gives UIDs, MODSEQs and room to all the messages of a
+   batch; C{queuerows} and C{trace} write their part of it.
+ - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{flagging}, C{copying}, C{expunging}:
+   what is done to it; C{changes}: what has changed since.
+ - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read.  C{search}: SEARCH.
+ - C{queuetable}: the relay queue.  C{domains}, C{localaccounts}, C{settingrows}: what administrators keep.
  - C{store}: composes them, and is the L{osxmail.interfaces.IMailStore}.
 
-Few statements.  Each step of a statement gives the GIL away, and getting it back from a busy reactor costs 1 to 5 ms
-(measured), where the step takes 1 µs.  So what comes often is written for a whole batch at once
-(C{Database.writeTogether}, C{Transaction.insertRows}: the three functions above are called once a batch, for all the
-acceptances in it), and what is long is read in one row: C{group_concat} and arrays, not a step a message.
+Few statements.  Each step of a statement gives the GIL away, and getting it back from a busy reactor costs a switch
+interval (1 ms; Python's 5 ms before we changed it), where the step takes 1 µs.  So what comes often is written for a
+whole batch at once (C{Database.writeTogether}, C{Transaction.insertRows}), and what is long is read in one row:
+C{group_concat} and arrays, not a step a message.
+
+How a snapshot stays right.  Every transaction that changes a mailbox takes the next MODSEQ.  What this process commits
+is offered to the snapshot, which takes it over where exactly that MODSEQ is missing (no other change can lie between)
+and reads the log from its own MODSEQ on in every other case.  So it does not matter who made a change; only whether
+anybody says that there is one (C{Store.mailboxesChanged}; and a snapshot that is asked for anew looks itself).
 
 Invariants.
  - Only the writer's thread writes and checkpoints.  A function whose name ends in C{_txn} runs inside a transaction,

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
-from osxmail.errors import InUse, LimitExceeded, NoSuchAccount, NoSuchMailbox
+from osxmail.errors import InUse, LimitExceeded, MailError, NoSuchAccount, NoSuchMailbox
 from osxmail.interfaces import IAccount, IMailbox
 from osxmail.mail.acceptance import MailboxStatus, Quota
 from osxmail.mail.mailboxname import normalizeMailboxName
@@ -27,6 +29,24 @@ from osxmail.store.mailbox import Mailbox
 from osxmail.store.parts import Parts
 from osxmail.store.quota import readQuota, setQuota_txn
 from osxmail.store.statuses import readStatuses
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _inDeferred(method: Callable[P, Deferred[T]]) -> Callable[P, Deferred[T]]:
+    """
+    What a method raises (a name that is none) goes into its Deferred.
+    """
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        try:
+            return method(*args, **kwargs)
+        except MailError as error:
+            return fail(error)
+
+    return call
 
 
 @implementer(IAccount)
@@ -69,6 +89,7 @@ class Account:
 
         return self._parts.database.read(read, isSingle=True)
 
+    @_inDeferred
     def subscribe(self, name: str, subscribed: bool) -> Deferred[None]:
         """
         See L{IAccount.subscribe}.
@@ -89,6 +110,7 @@ class Account:
 
         return self._parts.database.write(write_txn)
 
+    @_inDeferred
     def mailbox(self, name: str) -> Deferred[IMailbox]:
         """
         See L{IAccount.mailbox}.
@@ -104,6 +126,7 @@ class Account:
             found
         )
 
+    @_inDeferred
     def createMailbox(self, name: str, specialUse: str = "") -> Deferred[IMailbox]:
         """
         See L{IAccount.createMailbox}.
@@ -113,6 +136,7 @@ class Account:
             self._made
         )
 
+    @_inDeferred
     def deleteMailbox(self, name: str) -> Deferred[None]:
         """
         See L{IAccount.deleteMailbox}.
@@ -125,6 +149,7 @@ class Account:
 
         return self._parts.database.write(write_txn)
 
+    @_inDeferred
     def renameMailbox(self, name: str, newName: str) -> Deferred[None]:
         """
         See L{IAccount.renameMailbox}.

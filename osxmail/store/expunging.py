@@ -5,12 +5,16 @@ Messages leave a mailbox.  Their octets stay until the collection finds that nob
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 from osxmail.errors import NoSuchMailbox
 from osxmail.store.changes import Delta, vanishedDelta
 from osxmail.store.connection import Transaction
 from osxmail.store.numbers import UidCondition, ascending
+
+MAX_EXPUNGED_LOG = 50_000  # UIDs that a mailbox remembers it once had
+PRUNE_CHANCE = 1 / 64  # that a removal looks whether the log is longer
 
 
 def expunge_txn(txn: Transaction, mailboxId: int, uids: Sequence[int] | None) -> Delta | None:
@@ -66,9 +70,25 @@ def remove_txn(
                 octets = octets - ? WHERE id = ?""",
         (modseq, count, count - int(seen), int(deleted), int(octets), mailboxId),
     )
+    if random.random() < PRUNE_CHANCE:  # noqa: S311  nothing secret
+        pruneExpunged_txn(txn, mailboxId)
     if not keepsQuota:
         txn.execute(
             "UPDATE quota SET octets = octets - ?, messages = messages - ? WHERE account_id = ?",
             (int(octets), count, mailbox[1]),
         )
     return vanishedDelta(modseq, gone)
+
+
+def pruneExpunged_txn(txn: Transaction, mailboxId: int) -> None:
+    """
+    Keep the log of what was expunged within its bound.  Whoever asks for what happened before its floor learns of all
+    UIDs that are missing, which is right too (RFC 7162 3.2.5.1), only longer.
+    """
+    row = txn.execute(
+        "SELECT modseq FROM expunged WHERE mailbox_id = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+        (mailboxId, MAX_EXPUNGED_LOG),
+    ).fetchone()
+    if row is not None:
+        txn.execute("UPDATE mailbox SET expunged_floor = ? WHERE id = ?", (row[0], mailboxId))
+        txn.execute("DELETE FROM expunged WHERE mailbox_id = ? AND modseq <= ?", (mailboxId, row[0]))

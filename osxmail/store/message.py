@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -79,7 +80,8 @@ class Message:
             # What came for the queue alone was not rendered.
             self._rendering = renderMessage(self.inline[len(self.prefix) :], self.prefix)
         else:
-            self._rendering = renderMessage(await self._whole(), self.prefix)
+            assert self._place is not None
+            self._rendering = await self._octets.whole(self._place, partial(renderMessage, prefix=self.prefix))
         return self._rendering
 
     def _renderingRow_inThread(self, txn: Transaction) -> tuple[bytes, bytes, bytes, bytes] | None:
@@ -87,16 +89,6 @@ class Message:
             "SELECT structure, envelope, body, bodystructure FROM rendering WHERE octets_id = ?", (self._octetsId,)
         ).fetchone()
         return row
-
-    async def _whole(self) -> bytes:
-        assert self._place is not None
-        pieces = []
-        offset = 0
-        while offset < self._place.size:
-            piece = await self._octets.read(self._place, offset, READ_OCTETS)
-            pieces.append(piece)
-            offset += len(piece)
-        return b"".join(pieces)
 
     def read(self, offset: int, length: int) -> Deferred[bytes]:
         """

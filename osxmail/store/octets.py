@@ -326,6 +326,20 @@ class Octets:
             )
             raise
 
+    def whole(self, place: Place, function: Callable[[bytes], T]) -> Deferred[T]:
+        """
+        What C{function} makes of a whole record, in a thread.
+
+        @raise StoreDamaged: (in the Deferred) the checksum does not match.
+        @raise NoSuchMessage: (in the Deferred) the octets were collected meanwhile.
+        """
+        return Deferred.fromCoroutine(self._whole(place, function))
+
+    async def _whole(self, place: Place, function: Callable[[bytes], T]) -> T:
+        offsets = range(0, place.size, MAX_READ_OCTETS)
+        pieces = [await self._read(place, offset, MAX_READ_OCTETS) for offset in offsets]
+        return await self._pool.run(lambda: function(b"".join(pieces)))
+
     async def _readMoved(self, place: Place, offset: int, length: int) -> bytes:
         def find(txn: Transaction) -> tuple[int, int] | None:
             row: tuple[int, int] | None

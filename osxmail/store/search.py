@@ -125,7 +125,7 @@ class Search:
     async def _search(self, mailboxId: int, key: SearchKey, uids: Sequence[int] | None) -> list[int]:
         if uids is not None and not len(uids):
             return []
-        found, made = await self._database.read(lambda txn: _readRows(txn, mailboxId, key, uids))
+        found, made = await self._database.read(lambda txn: _readRows(txn, mailboxId, key, uids), isLong=True)
         if all(found.isCertain):
             return list(found.uids)
         matching: list[int] = [uid for uid, isCertain in zip(found.uids, found.isCertain, strict=True) if isCertain]

@@ -200,6 +200,20 @@ class AccountContract(StoreTools):
         await self.assertFailure(self.account.mailbox("sent"), NoSuchMailbox)
 
     @asynchronous
+    async def test_namesThatAreNone(self):
+        from osxmail.errors import LimitExceeded, ParseError
+
+        for name, error in (("", ParseError), ("a//b", ParseError), ("a\0", ParseError), ("x" * 1001, LimitExceeded)):
+            for call in (
+                self.account.mailbox,
+                self.account.createMailbox,
+                self.account.deleteMailbox,
+                lambda name: self.account.renameMailbox("Sent", name),
+                lambda name: self.account.subscribe(name, True),
+            ):
+                await self.assertFailure(call(name), error)
+
+    @asynchronous
     async def test_createMakesWhatIsMissingAbove(self):
         from osxmail.errors import AlreadyExists
 

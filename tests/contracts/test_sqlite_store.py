@@ -156,6 +156,35 @@ class RestartTests(SQLite, StoreTools, TestCase):
         self.assertTrue(listener.isGone)
 
 
+class LogTests(SQLite, StoreTools, TestCase):
+    """
+    The log of what was expunged is bounded.
+    """
+
+    @asynchronous
+    async def test_pruned(self):
+        from osxmail.store import expunging
+
+        self.patch(expunging, "MAX_EXPUNGED_LOG", 3)
+        self.patch(expunging, "PRUNE_CHANCE", 1)
+        await self.fill(12)
+        start = (await self.inbox.status()).highestModseq
+        listener = Listener()
+        snapshot = await self.inbox.snapshot(listener)
+        for uid in range(1, 9):
+            await self.inbox.remove([uid])
+        count = await self.store.database.read(lambda txn: txn.execute("SELECT count(*) FROM expunged").fetchone()[0])
+        self.assertEqual(count, 3)
+        await self.inbox.remove([10])
+        for since in (start, start + 3, start + 7):
+            changes = await self.inbox.changesSince(since)
+            self.assertLessEqual({uid for uid in range(1, 9) if start + uid > since} | {10}, set(changes.vanished))
+            self.assertFalse(set(changes.vanished) & {9, 11, 12})
+            self.assertEqual(list(changes.vanished), sorted(changes.vanished))
+        self.assertEqual((await self.inbox.changesSince(start + 8)).vanished, (10,))
+        self.assertEqual(list(snapshot.uids), [9, 11, 12])
+
+
 def incomingOf(store):
     incoming = store.incoming(100_000)
     incoming.write(TEXT)

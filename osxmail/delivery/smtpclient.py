@@ -241,6 +241,9 @@ class SMTPClient(ReplyConnection):
             outcome = await self._conclude(verdict, replies, message)
             said = iter(outcome)
             results = [next(said) if result is None else result for result in results]
+            if self._replies or self._reader.isAmidReply:
+                # It is out of step: what it says next would be taken for the answer to something else.
+                self.isUsable = False
         return [result for result in results if result is not None]
 
     async def _pipelined(self, mail: bytes, rcpts: list[bytes]) -> tuple[Reply, list[Reply]]:
@@ -301,6 +304,8 @@ class SMTPClient(ReplyConnection):
 
     async def _transmit(self, message: IMessage) -> Reply:
         inline = message.inline
+        if self._replies:
+            return self._premature()
         if inline is not None:
             stuffed, state = dotStuff(inline)
             self.isUncertain = True
@@ -332,8 +337,7 @@ class SMTPClient(ReplyConnection):
                 if self._ended is not None:
                     return self._ended
                 if self._replies:
-                    # RFC 5321 4.2.5: an answer before the end is a refusal.
-                    return self._end(self._replies[0])
+                    return self._premature()
                 offset += len(chunk)
                 stuffed, state = dotStuff(chunk, state)
                 self.transport.write(stuffed)
@@ -346,9 +350,16 @@ class SMTPClient(ReplyConnection):
             self.transport.unregisterProducer()
         if self._ended is not None:
             return self._ended
+        if self._replies:
+            return self._premature()
         self.isUncertain = True
         self.transport.write(endOfData(state))
         return None
+
+    def _premature(self) -> Reply:
+        # An answer before the end of the message can be a refusal; it cannot be an acceptance.
+        reply = self._replies[0]
+        return self._end(reply if reply.code >= 400 else _odd(reply))
 
 
 async def _contentOf(message: IMessage, envelope: Envelope, extensions: Extensions) -> Content:

@@ -315,6 +315,21 @@ class PipeliningTests(ClientCase):
         self.assertEqual(self.codes(), [451])
         self.assertTrue(self.wire.aborting)
 
+    def test_outOfStep(self) -> None:
+        for more in ("250 one too many\r\n", "250-and"):
+            self.open("PIPELINING")
+            self.send(ANN)
+            self.say("250 ok", "250 ok", "354 go")
+            self.client.dataReceived(f"250 taken\r\n{more}".encode())
+            self.assertEqual(self.codes(), [250])
+            self.assertFalse(self.client.isUsable)
+
+    def test_acceptedBeforeItWasSent(self) -> None:
+        self.send(ANN)
+        self.say("250 ok", "250 ok", "354 go", "250 taken")
+        self.assertEqual(self.codes(), [451])
+        self.assertEqual(self.wire.value(), b"")
+
     def test_slowPieces(self) -> None:
         self.send(ANN, BOB)
         self.wire.clear()
@@ -344,6 +359,36 @@ class PipeliningTests(ClientCase):
         self.send(ANN)
         self.client.abort("stopping")
         self.assertEqual(str(self.successResultOf(self.sending)[0]), "451 4.3.2 stopping")
+
+
+class AnyServerTests(ClientCase):
+    """
+    Whatever a server answers, and wherever it stops: each recipient has a reply, and nothing hangs.
+    """
+
+    @given(
+        st.booleans(),
+        st.booleans(),
+        st.lists(st.sampled_from([220, 250, 251, 334, 354, 421, 450, 452, 500, 550, 552, 554]), max_size=14),
+        st.booleans(),
+    )
+    @settings(deadline=None, max_examples=400)
+    def test_anyReplies(self, isPipelined: bool, isInline: bool, codes: list[int], atOnce: bool) -> None:
+        self.open(*(["PIPELINING"] if isPipelined else []))
+        self.send(ANN, BOB, message=FakeMessage(MESSAGE.inline, isInline))
+        lines = [f"{code} x\r\n".encode() for code in codes]
+        for data in [b"".join(lines)] if atOnce else lines:
+            self.client.dataReceived(data)
+        self.client.connectionLost(Failure(ConnectionLost()))
+        replies = self.successResultOf(self.sending)
+        self.assertEqual(len(replies), 2)
+        self.assertFalse(self.client.isUsable)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        for reply in replies:
+            self.assertNotIn(reply.code, (354, 334))
+        if any(reply.isPositive for reply in replies):
+            # Nobody has it before the whole message was sent and answered.
+            self.assertIn(b"\r\n.\r\n", self.wire.value())
 
 
 class InTurnTests(ClientCase):

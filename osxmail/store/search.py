@@ -10,6 +10,7 @@ its own: no transaction is open while text is decoded, and what is in memory is 
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ from osxmail.store.searchplan import BODY, ROW, SENT, Candidate, Plan, plan
 SEARCH_THREADS = 2
 MAX_WAITING_SEARCHES = 10_000
 SLICE_MESSAGES = 256
+SLICES_AT_ONCE = 2  # of one search
 SLICE_ROWS = 5_000  # where nothing but rows is looked at
 SLICE_OCTETS = 2 * 1024 * 1024  # of messages that are looked through in one go
 FIRST_HEAD_OCTETS = 4096  # of a message in a row that are read for its header; most headers are smaller
@@ -129,8 +131,20 @@ class Search:
         if all(found.isCertain):
             return list(found.uids)
         matching: list[int] = [uid for uid, isCertain in zip(found.uids, found.isCertain, strict=True) if isCertain]
-        for piece in _slices(found, made.need):
-            matching.extend(await self._lookThrough(mailboxId, piece, made))
+        # While one slice is looked through, the next is read.
+        running: deque[Deferred[list[int]]] = deque()
+        try:
+            for piece in _slices(found, made.need):
+                running.append(Deferred.fromCoroutine(self._lookThrough(mailboxId, piece, made)))
+                if len(running) >= SLICES_AT_ONCE:
+                    matching.extend(await running.popleft())
+            while running:
+                matching.extend(await running.popleft())
+        finally:
+            for left in running:
+                # The search has failed or was given up: why, the first one has said.
+                left.addErrback(lambda failure: None)
+                left.cancel()
         matching.sort()
         return matching
 

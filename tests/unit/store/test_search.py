@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
 
 from osxmail.errors import NoSuchMailbox, StoreDamaged
@@ -252,6 +252,22 @@ class SearchTests(TestCase):
 
         with patch.object(self.store.octets.reader, "read", damaged):
             self.assertEqual(await self.find(keys.Body("needle")), [2])
+
+    async def test_givenUp(self) -> None:
+        """
+        A search that fails, or is cancelled, in the middle leaves nothing behind.
+        """
+        with patch.object(search, "SLICE_MESSAGES", 1):
+            for _ in range(5):
+                await self.append(message())
+            broken = patch.object(search.Search, "_match_inThread", side_effect=ZeroDivisionError)
+            with broken, self.assertRaises(ZeroDivisionError):
+                await self.find(keys.Body("hello"))
+            searching = self.mailbox.search(keys.Body("hello"))
+            searching.cancel()
+            with self.assertRaises(CancelledError):
+                await searching
+            self.assertEqual(await self.find(keys.Body("hello")), [1, 2, 3, 4, 5])
 
     async def test_gone(self) -> None:
         await self.account.createMailbox("Other")

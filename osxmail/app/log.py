@@ -117,10 +117,11 @@ class LogFiles(Service):
         self._thread: threading.Thread | None = None
         self._files: dict[str, TextIO] = {}
         self._started: dict[str, float] = {}
-        self.isDetailed = False
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_level") is LogLevel.debug and not self.isDetailed:
+        level = event.get("log_level", LogLevel.info)
+        # What Twisted says of itself ("starting on 25") is detail; its warnings and errors are not.
+        if not self._settings.flag("log.detailed") and (level is LogLevel.debug or (level is LogLevel.info and "event" not in event)):
             return
         try:
             self._lines.put_nowait(event)

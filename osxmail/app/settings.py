@@ -181,6 +181,7 @@ _ROWS: tuple[Setting, ...] = (
     _s("connections.per_address", N, "500", "Connections at once from one address; this machine itself is exempt.", lowest=1, highest=200000),
     # Keeping
     _s("trace.days", N, "30", "Days for which the life of each message can be looked up.", lowest=1, highest=3650),
+    _s("log.detailed", F, "no", "Log more: sessions as they open, and what Twisted says of itself."),
     _s("log.archive_days", N, "7", "Days after which a log file is archived and compressed.", lowest=1, highest=365),
     _s("log.keep_archives", N, "10", "Archived log files kept of each service.", lowest=1, highest=1000),
 )  # fmt: skip

@@ -60,8 +60,14 @@ class FileTests(TestCase):
         self.assertIn("a.b", console.getvalue())
 
     def test_detailIsAChoice(self) -> None:
-        self.write(event(event="a.b", log_level=LogLevel.debug))
+        self.write(event(event="a.b", log_level=LogLevel.debug), event(log_format="starting on 25"))
         self.assertFalse((self.folder / "server.log").exists())
+        self.write(event(log_format="a warning", log_level=LogLevel.warn))
+        self.settings.change("log.detailed", "yes")
+        self.write(event(event="a.b", log_level=LogLevel.debug), event(log_format="starting on 25"))
+        text = (self.folder / "server.log").read_text()
+        for words in ("a warning", "a.b", "starting on 25"):
+            self.assertIn(words, text)
 
     def test_archives(self) -> None:
         for day in range(0, 13, 3):

@@ -168,6 +168,7 @@ class Collection:
                 break
             await self._pause()
         if isWhole:
+            await self._octets.spool.removeLeftovers()
             self._touched.update(await self._octets.inThread(lambda: list(segmentNumbers(self._octets.folder))))
         numbers = sorted(self._touched | self._dead.keys())
         self._touched.clear()
@@ -254,15 +255,23 @@ class Collection:
         return records
 
     def _move_txn(self, txn: Transaction, records: Sequence[tuple[Place, bytes, int]]) -> int:
-        moved = 0
-        for place, data, checksum in records:
-            row = txn.execute("SELECT segment, place FROM octets WHERE id = ?", (place.octetsId,)).fetchone()
-            if row != (place.segment, place.place):
-                continue
-            segment, offset = self._octets.segments.append_txn(txn, place.octetsId, data, checksum)
-            txn.execute("UPDATE octets SET segment = ?, place = ? WHERE id = ?", (segment, offset, place.octetsId))
-            moved += 1
-        return moved
+        text = txn.execute(
+            "SELECT json_group_array(json_array(id, segment, place)) FROM octets"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps([place.octetsId for place, _, _ in records]),),
+        ).get
+        known = {octetsId: (segment, offset) for octetsId, segment, offset in json.loads(text)}
+        moved = [
+            (place.octetsId, *self._octets.segments.append_txn(txn, place.octetsId, data, checksum))
+            for place, data, checksum in records
+            if known.get(place.octetsId) == (place.segment, place.place)
+        ]
+        txn.execute(
+            "UPDATE octets SET segment = new.value ->> 1, place = new.value ->> 2 FROM json_each(?) AS new"
+            " WHERE octets.id = new.value ->> 0",
+            (json.dumps(moved),),
+        )
+        return len(moved)
 
 
 def _collectOctets_txn(txn: Transaction) -> tuple[int, int, list[int]]:

@@ -323,13 +323,21 @@ class Spool:
 
     def start(self) -> Deferred[None]:
         """
-        Remove what a crash has left.
+        Make the folder, and remove what a crash has left.
 
         @raise StoreAway: (in the Deferred) the folder cannot be used.
         """
         self._pool.start()
+        return self.removeLeftovers()
 
-        def started(count: int) -> None:
+    def removeLeftovers(self) -> Deferred[None]:
+        """
+        Remove what crashes have left.
+
+        @raise StoreAway: (in the Deferred) the folder cannot be used.
+        """
+
+        def removed(count: int) -> None:
             if count:
                 log.info("{event}", event="spool.leftovers_removed", files=count)
 
@@ -337,7 +345,7 @@ class Spool:
             failure.trap(OSError)
             raise StoreAway(f"the folder {self._folder} cannot be used: {failure.value}")
 
-        return self._pool.run(removeLeftovers, self._folder, self._now()).addCallbacks(started, failed)
+        return self._pool.run(removeLeftovers, self._folder, self._now()).addCallbacks(removed, failed)
 
     def stop(self) -> Deferred[None]:
         """

@@ -258,16 +258,19 @@ def endLeases_txn(txn: Transaction, prefix: str) -> int:
     @return: how many recipients are free again.
     """
     after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    return _changed_txn(
+    return _change_txn(
         txn,
         "UPDATE queue_recipient SET lease_id = NULL, lease_until = NULL,"
-        " due = CASE WHEN (SELECT held FROM queue WHERE id = queue_id) THEN NULL ELSE next_try END"
-        " WHERE lease_id >= ? AND lease_id < ? RETURNING destination",
-        (prefix, after),
+        " due = CASE WHEN (SELECT held FROM queue WHERE id = queue_id) THEN NULL ELSE next_try END",
+        "lease_id >= :prefix AND lease_id < :after",
+        prefix=prefix,
+        after=after,
     )
 
 
 # ---------------------------------------------------------------------------------------------- administration
+
+_NAMED = "queue_id IN (SELECT value FROM json_each(:names))"
 
 
 def retry_txn(txn: Transaction, queueIds: Sequence[str], now: float) -> int:
@@ -276,12 +279,12 @@ def retry_txn(txn: Transaction, queueIds: Sequence[str], now: float) -> int:
 
     @return: how many.
     """
-    return _changed_txn(
+    return _change_txn(
         txn,
-        "UPDATE queue_recipient SET next_try = min(next_try, ?2), due = min(next_try, ?2)"
-        " WHERE queue_id IN (SELECT value FROM json_each(?1)) AND due IS NOT NULL AND lease_id IS NULL"
-        " RETURNING destination",
-        (json.dumps(queueIds), now),
+        "UPDATE queue_recipient SET next_try = min(next_try, :now), due = min(next_try, :now)",
+        _NAMED + " AND due IS NOT NULL AND lease_id IS NULL",
+        names=json.dumps(queueIds),
+        now=now,
     )
 
 
@@ -293,12 +296,7 @@ def hold_txn(txn: Transaction, queueIds: Sequence[str]) -> int:
     """
     names = json.dumps(queueIds)
     txn.execute("UPDATE queue SET held = 1 WHERE id IN (SELECT value FROM json_each(?))", (names,))
-    return _changed_txn(
-        txn,
-        "UPDATE queue_recipient SET due = NULL WHERE queue_id IN (SELECT value FROM json_each(?))"
-        " AND due IS NOT NULL RETURNING destination",
-        (names,),
-    )
+    return _change_txn(txn, "UPDATE queue_recipient SET due = NULL", _NAMED + " AND due IS NOT NULL", names=names)
 
 
 def release_txn(txn: Transaction, queueIds: Sequence[str]) -> int:
@@ -309,11 +307,11 @@ def release_txn(txn: Transaction, queueIds: Sequence[str]) -> int:
     """
     names = json.dumps(queueIds)
     txn.execute("UPDATE queue SET held = 0 WHERE id IN (SELECT value FROM json_each(?))", (names,))
-    return _changed_txn(
+    return _change_txn(
         txn,
-        "UPDATE queue_recipient SET due = coalesce(lease_until, next_try)"
-        " WHERE queue_id IN (SELECT value FROM json_each(?)) AND due IS NULL RETURNING destination",
-        (names,),
+        "UPDATE queue_recipient SET due = coalesce(lease_until, next_try)",
+        _NAMED + " AND due IS NULL",
+        names=names,
     )
 
 
@@ -324,16 +322,18 @@ def remove_txn(txn: Transaction, queueIds: Sequence[str]) -> int:
     @return: how many recipients.
     """
     names = json.dumps(queueIds)
-    count = _changed_txn(
-        txn,
-        "DELETE FROM queue_recipient WHERE queue_id IN (SELECT value FROM json_each(?)) RETURNING destination",
-        (names,),
-    )
+    count = _change_txn(txn, "DELETE FROM queue_recipient", _NAMED, names=names)
     txn.execute("DELETE FROM queue WHERE id IN (SELECT value FROM json_each(?))", (names,))
     return count
 
 
-def _changed_txn(txn: Transaction, statement: str, arguments: tuple[object, ...]) -> int:
-    destinations = [name for (name,) in txn.execute(statement, arguments)]
+def _change_txn(txn: Transaction, action: str, condition: str, **arguments: object) -> int:
+    destinations = json.loads(
+        txn.execute(
+            f"SELECT json_group_array(DISTINCT destination) FROM queue_recipient WHERE {condition}", arguments
+        ).get
+    )
+    txn.execute(f"{action} WHERE {condition}", arguments)
+    count = txn.changedRows
     refresh_txn(txn, destinations)
-    return len(destinations)
+    return count

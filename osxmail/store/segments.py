@@ -322,7 +322,8 @@ class SegmentWriter:
             def make(path: Path) -> None:
                 nonlocal fd
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Waits for nobody but a collection that has a look.
+                fcntl.flock(fd, fcntl.LOCK_EX)
 
             self._segment = self._number_txn(txn, make)
             self._fd = fd

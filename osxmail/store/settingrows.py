@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
+from osxmail.errors import Refused
 from osxmail.interfaces import ISettingRows
-from osxmail.store.connection import Transaction
+from osxmail.store.connection import Transaction, isText
 from osxmail.store.database import Database
 
 MAX_HISTORY_ROWS = 10_000
@@ -55,7 +56,11 @@ class SettingRows:
     def setSetting(self, key: str, value: str | None, who: str) -> Deferred[None]:
         """
         See L{ISettingRows.setSetting}.  What changes nothing leaves no trace.
+
+        @raise Refused: (in the Deferred) it is no text.
         """
+        if value is not None and not isText(value):
+            return fail(Refused(f"{key}: this is no text"))
         now = self._now()
 
         def write(txn: Transaction) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from twisted.internet.defer import Deferred
 
@@ -129,32 +130,42 @@ def collectTrace_txn(txn: Transaction, before: float, after: int) -> int:
     @param after: the step before ended at the line of this id; 0 starts.
     @return: where this step has ended; 0 at the end.
     """
-    rows = txn.execute(
-        "SELECT id, time, queue_id FROM trace WHERE id > ? ORDER BY id LIMIT ?", (after, COLLECTED_AT_ONCE)
-    ).fetchall()
-    seen: set[str] = set()
-    for lineId, time, queueId in rows:
-        if time >= before:
-            # Lines come in the order of time, nearly: what follows is not old either.
-            return 0
-        if not queueId:
-            txn.execute("DELETE FROM trace WHERE id = ?", (lineId,))
-        elif queueId not in seen:
-            seen.add(queueId)
-            _removeMessage_txn(txn, queueId, before)
-    return int(rows[-1][0]) if len(rows) == COLLECTED_AT_ONCE else 0
+    # Lines come in the order of time, nearly: what follows the first that is not old is not old either.
+    text = txn.execute(
+        "SELECT json_group_array(json_array(id, time < ?1, queue_id)) FROM"
+        " (SELECT id, time, queue_id FROM trace WHERE id > ?2 ORDER BY id LIMIT ?3)",
+        (before, after, COLLECTED_AT_ONCE),
+    ).get
+    rows = sorted(json.loads(text))
+    old = list(takewhile(lambda row: row[1], rows))
+    alone = [lineId for lineId, _, queueId in old if not queueId]
+    if alone:
+        txn.execute("DELETE FROM trace WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(alone),))
+    _removeMessages_txn(txn, {queueId for _, _, queueId in old if queueId}, before)
+    return int(old[-1][0]) if len(old) == COLLECTED_AT_ONCE else 0
 
 
-def _removeMessage_txn(txn: Transaction, queueId: str, before: float) -> None:
-    row = txn.execute("SELECT max(time) FROM trace WHERE queue_id = ?", (queueId,)).fetchone()
-    if row is None or row[0] is None or row[0] >= before:
+def _removeMessages_txn(txn: Transaction, queueIds: set[str], before: float) -> None:
+    """
+    Of these messages, remove those whose last line is old, with everything they are found by.
+    """
+    text = txn.execute(
+        "SELECT json_group_array(json_array(queue_id, message_id, json(addresses))) FROM trace WHERE queue_id IN"
+        " (SELECT value FROM json_each(?1) WHERE (SELECT max(time) FROM trace WHERE queue_id = value) < ?2)",
+        (json.dumps(sorted(queueIds)), before),
+    ).get
+    terms: set[tuple[str, str]] = set()
+    gone: set[str] = set()
+    for queueId, messageId, addresses in json.loads(text):
+        gone.add(queueId)
+        terms.update((normalizeTerm(term), queueId) for term in (messageId, *addresses))
+    if not gone:
         return
-    terms: set[str] = set()
-    for messageId, addresses in txn.execute(
-        "DELETE FROM trace WHERE queue_id = ? RETURNING message_id, addresses", (queueId,)
-    ):
-        terms.update(normalizeTerm(term) for term in (messageId, *json.loads(addresses)))
-    txn.executemany("DELETE FROM trace_term WHERE term = ? AND queue_id = ?", [(term, queueId) for term in terms])
+    txn.execute("DELETE FROM trace WHERE queue_id IN (SELECT value FROM json_each(?))", (json.dumps(sorted(gone)),))
+    txn.execute(
+        "DELETE FROM trace_term WHERE (term, queue_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+        (json.dumps(sorted(terms)),),
+    )
 
 
 def collectTrace(database: Database, before: Callable[[], float]) -> Callable[[], Deferred[bool]]:

@@ -234,6 +234,15 @@ class CollectionTests(SQLiteEngine, TestCase):
         await self.collect()
         self.assertEqual([each.queueId for each in await self.store.trace(ANNA, 0.0, 10)], ["NEW"])
 
+    async def test_spool(self):
+        leftover = self.data / "spool" / "leftover"
+        leftover.write_bytes(b"x")
+        await self.collect()
+        self.assertTrue(leftover.exists())
+        os.utime(leftover, (1, 1))
+        await self.collect()
+        self.assertFalse(leftover.exists())
+
     async def rounds(self):
         await self.store.database.write(lambda txn: None)
         await self.store.database.read(lambda txn: None)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
+from osxmail.errors import Refused
 from osxmail.store import settingrows
 from osxmail.store.settingrows import SettingChange, SettingRows
 from tests.contracts.engines import SQLiteEngine
@@ -38,6 +39,11 @@ class SettingHistoryTests(SQLiteEngine, TestCase):
         await self.rows.setSetting("a", "1", "root")
         await self.rows.setSetting("a", "1", "root")
         self.assertEqual(len(await self.rows.history()), 1)
+
+    async def test_noText(self):
+        with self.assertRaises(Refused):
+            await self.rows.setSetting("a", "\ud800", "root")
+        self.assertEqual(await self.rows.settings(), {})
 
     async def test_bounded(self):
         self.patch(settingrows, "MAX_HISTORY_ROWS", 3)

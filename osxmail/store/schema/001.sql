@@ -83,13 +83,6 @@ CREATE TABLE expunged (
     PRIMARY KEY (mailbox_id, modseq, uid)
 ) WITHOUT ROWID;
 
--- A POP3 session's exclusive hold, for the other processes.
-CREATE TABLE maildrop_lease (
-    account_id INTEGER PRIMARY KEY,
-    owner TEXT NOT NULL,
-    expires REAL NOT NULL
-);
-
 -- -------------------------------------------------------------------------------------------------- octets
 
 -- A message's octets, once, however many mailboxes and queue items name them.  Ids come from the counter.

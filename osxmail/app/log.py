@@ -121,7 +121,8 @@ class LogFiles(Service):
     def __call__(self, event: LogEvent) -> None:
         level = event.get("log_level", LogLevel.info)
         # What Twisted says of itself ("starting on 25") is detail; its warnings and errors are not.
-        if not self._settings.flag("log.detailed") and (level is LogLevel.debug or (level is LogLevel.info and "event" not in event)):
+        isDetail = level is LogLevel.debug or (level is LogLevel.info and "event" not in event)
+        if isDetail and not self._settings.flag("log.detailed"):
             return
         try:
             self._lines.put_nowait(event)

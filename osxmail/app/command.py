@@ -20,11 +20,11 @@ from rich.console import Console
 
 from osxmail import __version__
 from osxmail.app import show
-from osxmail.app.config import findConfiguration, readConfiguration
 from osxmail.app.controlclient import ask
-from osxmail.app.quickstart import DATA as QUICKSTART_DATA
+from osxmail.app.places import QUICKSTART_DATA, findConfiguration
 from osxmail.errors import ConfigurationError, Refused
-from osxmail.net.tls import EXPIRY_WARNING_DAYS, ServerCertificates
+
+# What only "check" needs is imported there: it takes longer than all the rest of a command.
 
 
 class Context:
@@ -47,6 +47,9 @@ class Context:
             # anybody from asking the server that runs.
             return path.absolute().parent / str(tomllib.loads(path.read_text("utf-8"))["data"])
         except (OSError, ValueError, KeyError):
+            # It says what is wrong.
+            from osxmail.app.config import readConfiguration
+
             return readConfiguration(path).data
 
     def ask(self, command: str, **arguments: Any) -> Any:
@@ -163,6 +166,9 @@ def _notes(path: Path | None) -> list[str]:
     """
     if path is None:
         return ["there is no configuration file: the quickstart's own would be used"]
+    from osxmail.app.config import readConfiguration
+    from osxmail.net.tls import EXPIRY_WARNING_DAYS, ServerCertificates
+
     configuration = readConfiguration(path)
     notes = [
         f"{path}: listen.{name}: this version has no {name} yet; the listener stays closed"

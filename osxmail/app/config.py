@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import os
 import re
 import tomllib
 from pathlib import Path
@@ -26,8 +25,6 @@ from osxmail.errors import ConfigurationError, ParseError
 from osxmail.mail.address import normalizeDomain
 from osxmail.net.tls import CertificateFiles
 
-#: Where a configuration is looked for when nothing is said.
-DEFAULT_PATH = "/etc/osxmail/osxmail.toml"
 MAX_OCTETS = 1 << 20
 
 #: The services that can listen, and whether they speak TLS from the first octet on.
@@ -184,18 +181,6 @@ class Configuration:
     domains: tuple[str, ...]
     pins: dict[str, str]
     later: tuple[str, ...] = ()
-
-
-def findConfiguration(given: str | None) -> Path | None:
-    """
-    The file to read: the one that was given, C{$OSXMAIL_CONFIG}, the default place, or C{None}: the quickstart.
-    """
-    if given:
-        return Path(given)
-    if os.environ.get("OSXMAIL_CONFIG"):
-        return Path(os.environ["OSXMAIL_CONFIG"])
-    default = Path(DEFAULT_PATH)
-    return default if default.exists() else None
 
 
 def readConfiguration(path: Path) -> Configuration:

@@ -12,9 +12,9 @@ from pathlib import Path
 from osxmail.app.config import Configuration
 from osxmail.app.control import Command
 from osxmail.app.peoplecommands import newPassword
+from osxmail.app.places import QUICKSTART_DATA
 from osxmail.errors import AlreadyExists
 
-DATA = "var"
 DOMAIN = "example.test"
 ACCOUNTS = ("anna", "bert")
 PORTS = {
@@ -35,7 +35,7 @@ def quickstartConfiguration() -> Configuration:
     return Configuration(
         path=None,
         hostname="localhost.example.test",
-        data=Path(DATA).absolute(),
+        data=Path(QUICKSTART_DATA).absolute(),
         listen=tuple((name, f"tcp:{port}:interface=127.0.0.1") for name, port in PORTS.items()),
         certificate=None,
         certificates=(),
@@ -78,7 +78,7 @@ def firstSteps(passwords: dict[str, str]) -> str:
     """
     (anna, annasPassword), (bert, bertsPassword) = passwords.items()
     return f"""
-This is the quickstart: everything below {DATA}/, on this machine only.
+This is the quickstart: everything below {QUICKSTART_DATA}/, on this machine only.
 
   {anna}   {annasPassword}   (administrator)
   {bert}   {bertsPassword}

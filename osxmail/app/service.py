@@ -8,8 +8,9 @@ from __future__ import annotations
 from twisted.application.service import IService
 from twisted.python import usage
 
-from osxmail.app.config import findConfiguration, readConfiguration
+from osxmail.app.config import readConfiguration
 from osxmail.app.house import Osxmail
+from osxmail.app.places import findConfiguration
 from osxmail.app.quickstart import quickstartConfiguration
 from osxmail.errors import ConfigurationError
 

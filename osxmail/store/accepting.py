@@ -7,6 +7,7 @@ What shares a commit shares its statements: the functions ending in C{All_txn} w
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -269,6 +270,7 @@ class Accepting:
         The mailbox of every append, and their rows in C{placing}.
         """
         inboxes = self._inboxes
+        self._remember_txn(txn, {each.accountId for item in items for each in item.acceptance.appends} - inboxes.keys())
         targets = [
             [
                 (append.mailbox == INBOX and inboxes.get(append.accountId)) or self._lookUp_txn(txn, append)
@@ -285,6 +287,22 @@ class Accepting:
                     placing.load_txn(txn, [mailboxIds[index]])
         return targets
 
+    def _remember_txn(self, txn: Transaction, accountIds: set[str]) -> None:
+        """
+        Look up the INBOXes of all these that exist, in one step.
+        """
+        if not accountIds:
+            return
+        if len(self._inboxes) + len(accountIds) > MAX_ACCOUNTS_REMEMBERED:
+            self._inboxes.clear()
+        row = txn.execute(
+            """SELECT json_group_array(json_array(a.identifier, m.id)) FROM json_each(?) AS wanted
+                JOIN account a ON a.identifier = wanted.value
+                JOIN mailbox m ON m.account_id = a.id AND m.name = 'INBOX'""",
+            (json.dumps(sorted(accountIds)),),
+        ).fetchone()
+        self._inboxes.update(json.loads(row[0]))
+
     def _lookUp_txn(self, txn: Transaction, append: Append) -> int:
         account = findAccount_txn(txn, append.accountId)
         if account is None:
@@ -296,8 +314,6 @@ class Accepting:
                 return mailboxId
         inbox = findMailbox_txn(txn, account, INBOX)
         assert inbox is not None, "an account has its INBOX as long as it lives"
-        if len(self._inboxes) >= MAX_ACCOUNTS_REMEMBERED:
-            self._inboxes.clear()
         self._inboxes[append.accountId] = inbox
         return inbox
 

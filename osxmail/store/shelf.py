@@ -202,12 +202,16 @@ class Shelf:
         )
 
     def _announced(self, slot: _Slot, opening: Opening) -> None:
+        if slot.isGone:
+            return
         slot.snapshot = Snapshot(slot.mailboxId, opening)
         waiting, slot.announced = slot.announced, []
         for deferred in waiting:
             deferred.callback(None)
 
     def _filled(self, slot: _Slot, columns: Columns) -> None:
+        if slot.isGone:
+            return
         assert slot.snapshot is not None
         slot.snapshot.fill(columns)
         slot.isCatchingUp = False

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -70,6 +71,7 @@ class Writer:
         self._reactor = reactor
         self._openConnection = openConnection
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._unanswered: deque[_Request] = deque()
         self._waitingRequests = 0
         self._waitingOctets = 0
         self._isStopping = False
@@ -142,12 +144,19 @@ class Writer:
             self._stoppedNow()
         return stopped
 
-    def _answer(self, batch: list[_Request], start: int = 0) -> None:
-        if start == 0:
-            for request in batch:
-                self._waitingRequests -= 1
-                self._waitingOctets -= request.sizeOctets
-        for request in batch[start : start + _ANSWERS_AT_ONCE]:
+    def _answer(self, batch: list[_Request]) -> None:
+        for request in batch:
+            self._waitingRequests -= 1
+            self._waitingOctets -= request.sizeOctets
+        isAnswering = bool(self._unanswered)
+        self._unanswered.extend(batch)
+        if not isAnswering:
+            self._answerSome()
+
+    def _answerSome(self) -> None:
+        # In slices, and in the order of the commits, also when the next batch is done before all of this is answered.
+        for _ in range(min(_ANSWERS_AT_ONCE, len(self._unanswered))):
+            request = self._unanswered[0]
             for callback in request.callbacks or ():
                 try:
                     callback()
@@ -157,8 +166,9 @@ class Writer:
                 request.deferred.errback(request.error)
             else:
                 request.deferred.callback(request.result)
-        if start + _ANSWERS_AT_ONCE < len(batch):
-            self._reactor.callFromThread(self._answer, batch, start + _ANSWERS_AT_ONCE)
+            self._unanswered.popleft()
+        if self._unanswered:
+            self._reactor.callFromThread(self._answerSome)
 
     # --------------------------------------------------------------------------------- in the writer's thread
 

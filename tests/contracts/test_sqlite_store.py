@@ -156,6 +156,44 @@ class RestartTests(SQLite, StoreTools, TestCase):
         self.assertTrue(listener.isGone)
 
 
+class FullDiskTests(SQLite, StoreTools, TestCase):
+    """
+    A disk that is full: refused, nothing changed, readable, and served again when there is room.
+    """
+
+    def limitPages(self, more):
+        def limit(txn):
+            pages = txn.execute("PRAGMA page_count").fetchone()[0]
+            txn.execute(f"PRAGMA max_page_count = {pages + more}").fetchall()
+
+        return self.store.database.write(limit)
+
+    @asynchronous
+    async def test_full(self):
+        from osxmail.errors import StoreFull
+        from osxmail.mail.acceptance import QueueRecipient
+
+        await self.fill(3)
+        before = await self.inbox.status(), await self.account.quota()
+        listener = Listener()
+        snapshot = await self.inbox.snapshot(listener)
+        await self.limitPages(0)
+        text = TEXT + b"some more\r\n" * 1_000
+        incoming = self.incoming(text)
+        acceptance = self.acceptance(self.copyFor(), queued=(QueueRecipient(ALICE),))
+        await self.assertFailure(self.store.accept(acceptance, incoming), StoreFull)
+        await self.assertFailure(self.inbox.append(self.incoming(text), (), None), StoreFull)
+        self.assertEqual((await self.inbox.status(), await self.account.quota()), before)
+        self.assertEqual(await self.whole(self.inbox, 1), TEXT)
+        self.assertEqual((listener.changes, list(snapshot.uids)), (0, [1, 2, 3]))
+        self.assertEqual(await self.store.queue.list(), ())
+        await self.limitPages(10_000)
+        await self.store.accept(acceptance, incoming)
+        self.assertEqual(await self.whole(self.inbox, 4), text)
+        self.assertEqual(list(snapshot.uids), [1, 2, 3, 4])
+        self.assertEqual(len(await self.store.queue.list()), 1)
+
+
 class LogTests(SQLite, StoreTools, TestCase):
     """
     The log of what was expunged is bounded.

@@ -233,3 +233,22 @@ class WriterTests(TestCase):
         yield good
         yield self.assertFailure(broken, KeyError)
         self.assertEqual((yield self.keys()), ["a", "b", *keys])
+
+    @inlineCallbacks
+    def test_answersKeepTheirOrder(self):
+        """
+        In slices, so that the reactor does not stall; in the order of the commits all the same.
+        """
+        self.patch(writerModule, "_ANSWERS_AT_ONCE", 7)
+        self.patch(writerModule, "MAX_BATCH_REQUESTS", 20)
+        held = self.holdWriter()
+        order = []
+        rest = [
+            self.database.write(lambda txn, n=n: txn.afterCommit(lambda: order.append(n))).addCallback(
+                lambda _, n=n: order.append(n)
+            )
+            for n in range(100)
+        ]
+        self.gate.set()
+        yield gatherResults([held, *rest])
+        self.assertEqual(order, sorted(list(range(100)) * 2))

@@ -18,7 +18,6 @@ from twisted.trial.unittest import SkipTest, TestCase
 from osxmail.errors import MailError, StoreFull
 from osxmail.mail.acceptance import QueueOutcome
 from osxmail.mail.address import Address
-from osxmail.store.octets import ROW_OCTETS
 from tests.contracts.engines import SQLiteEngine, acceptance, append, incomingOf
 
 ANNA = "anna@example.test"

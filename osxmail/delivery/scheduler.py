@@ -34,7 +34,7 @@ CLAIM_LEASES = 100  # of one claim
 #: A lease runs out only if this process dies: it covers the wait in line, an attempt, and its report.
 LEASE_SECONDS = 3600.0
 LINE_SECONDS = 1200.0  # a lease that stood in line for longer is given back
-CLAIM_INTERVAL_SECONDS = 0.01  # between two claims: what comes meanwhile is claimed together
+CLAIM_INTERVAL_SECONDS = 0.05  # between two claims: what comes meanwhile is claimed together
 FAULT_SECONDS = 5.0  # how long to wait after the queue could not be asked
 POLL_SECONDS = 5.0  # when something is due that is not wanted now
 MAX_NAP_SECONDS = 60.0  # settings and clocks change

@@ -95,6 +95,14 @@ class SchedulerCase(RealStoreTestCase):
         self.agent = Agent()
         self.bounces = Bounces("mail.test", self.store, self.router, self.settings, lambda: self.time)
         self.scheduler = self.make(self.agent)
+        self.claims = 0
+        claim = self.store.queue.claim
+
+        def counted(*args: Any) -> Any:
+            self.claims += 1
+            return claim(*args)
+
+        self.patch(self.store.queue, "claim", counted)
         self.events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -121,14 +129,16 @@ class SchedulerCase(RealStoreTestCase):
             await deferLater(reactor, 0.005)
 
     async def idle(self) -> None:
-        await self.until(lambda: not self.scheduler.leased and not self.scheduler._isClaiming)
-        await deferLater(reactor, 0.03)
-        await self.until(lambda: not self.scheduler.leased and not self.scheduler._isClaiming)
+        """
+        Everything that is due has been claimed and carried out.
+        """
+        claims = self.claims
+        self.scheduler.wake()
+        await self.until(lambda: self.claims > claims and not self.scheduler.leased and not self.scheduler._isClaiming)
 
     async def go(self) -> None:
         if not self.scheduler.running:
             self.scheduler.startService()
-        self.scheduler.wake()
         await self.idle()
 
     async def mail(self, *to: Recipient | str, **more: Any) -> str:

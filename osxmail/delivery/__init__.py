@@ -4,8 +4,10 @@ The delivery room: takes responsibility for mail, says where it goes, and carrie
 It has two halves.  The deciding half is here first: L{router} (where an address leads), L{relayrules} (who may send
 where; pure), L{reception} (MAIL, RCPT and the end of DATA, for every protocol), L{traceheaders} (what is put before a
 message), L{local} (out of the queue into a mailbox), L{bounces} (notices to senders) and L{explain} (the same
-decisions for people).  The carrying half takes mail from the queue to other servers: the scheduler, the agent for
-other servers, and its SMTP client.
+decisions for people).  The carrying half takes mail from the queue to other servers: L{scheduler} (leases, lines,
+reports), L{outcomes} (gone, later, or back; pure), L{remote} (one attempt), L{nexthops} (where to connect),
+L{connections} (made, and kept for a moment), L{smtpclient} (what is said) on L{replyconnection} and L{replyreader}
+(octets and replies), and L{commands} (the commands of a transaction; pure).
 
 What holds here:
 

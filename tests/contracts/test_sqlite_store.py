@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from osxmail.store.store import Store
 from tests.contracts.acceptances import AcceptContract
+from tests.contracts.histories import HistoryContract
 from tests.contracts.mailboxes import MailboxContract, SnapshotContract
 from tests.contracts.mailstore import ALICE, TEXT, AccountContract, Listener, StoreTools, asynchronous
 
@@ -50,6 +51,10 @@ class SQLiteSnapshotTests(SQLite, SnapshotContract, TestCase):
 
 
 class SQLiteAcceptTests(SQLite, AcceptContract, TestCase):
+    pass
+
+
+class SQLiteHistoryTests(SQLite, HistoryContract, TestCase):
     pass
 
 

@@ -318,6 +318,7 @@ def _build(parsed: _File, path: Path, problems: list[tuple[KeyPath, str]]) -> Co
         problems.append((("workers",), f"{parsed.workers}: this version runs as one process; write 1"))
     listen = tuple((name, endpoint) for name in LISTENERS for endpoint in getattr(parsed.listen, name))
     later = tuple(name for name in LATER_LISTENERS if getattr(parsed.listen, name))
+    domains = tuple(dict.fromkeys(row.name for row in parsed.domain))
     return Configuration(
         path=path,
         hostname=parsed.hostname,
@@ -331,9 +332,10 @@ def _build(parsed: _File, path: Path, problems: list[tuple[KeyPath, str]]) -> Co
         ),
         resolvers=tuple((server.split()[0], int(server.split()[1])) for server in parsed.dns.servers),
         directories=tuple(
-            _directory(row, folder, ("directory", index), problems) for index, row in enumerate(parsed.directory)
+            _directory(row, folder, ("directory", index), domains, problems)
+            for index, row in enumerate(parsed.directory)
         ),
-        domains=tuple(dict.fromkeys(row.name for row in parsed.domain)),
+        domains=domains,
         pins=_pinTexts(parsed.settings),
         later=later,
     )
@@ -359,7 +361,9 @@ def _certificate(
 _DIRECTORY_KEYS = {"startTLS": "starttls", "bindPassword": "bind_dn", "timeoutSeconds, poolSize": "timeout_seconds"}
 
 
-def _directory(row: _Directory, folder: Path, where: KeyPath, problems: list[Any]) -> LDAPConfiguration | None:
+def _directory(
+    row: _Directory, folder: Path, where: KeyPath, domains: tuple[str, ...], problems: list[Any]
+) -> LDAPConfiguration | None:
     def wrong(key: str, what: str) -> None:
         problems.append(((*where, key), what))
 
@@ -387,7 +391,8 @@ def _directory(row: _Directory, folder: Path, where: KeyPath, problems: list[Any
         caFile=str(folder / row.ca_file) if row.ca_file else "",
         schema=row.schema_name,
         attributes=dict(row.attributes),
-        domains=tuple(row.domains),
+        # The old service's way: a short name is an address in every domain, unless somebody says otherwise.
+        domains=tuple(row.domains) if "domains" in row.model_fields_set else domains,
         timeoutSeconds=row.timeout_seconds,
         poolSize=row.pool_size,
         cacheSeconds=row.cache_seconds,

@@ -322,6 +322,7 @@ set header_cache={self.cache} message_cachedir={self.cache} send_charset=utf-8
 set from="{self.who}" realname="Mutt" smtp_pass="{PASSWORD}"
 set smtp_url="smtp://{login}@127.0.0.1:{self.daemon.ports["submission"]}/"
 set delete=yes quit=yes confirmappend=no confirmcreate=no mark_old=no wait_key=no move=no sort=mailbox-order
+set sleep_time=0
 """
         )
 

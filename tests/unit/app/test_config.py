@@ -56,11 +56,20 @@ class GoodTests(SynchronousTestCase):
         self.assertEqual((ldap.schema, ldap.timeoutSeconds, ldap.bindPassword), ("apple", 2.0, "secret"))
         self.assertNotIn("secret", repr(found))
         self.assertEqual(found.domains, ("example.test", "xn--bcher-kva.test"))
+        # Short names are addresses in all of them, where nothing else is said.
+        self.assertEqual(ldap.domains, found.domains)
         self.assertEqual(
             found.pins,
             {"relay.port": "2525", "smtp.block_inbound": "yes", "relay.approved_networks": "10.0.0.0/8 ::1"},
         )
         self.assertEqual(found.later, ("console",))
+
+    def test_domainsOfADirectory(self) -> None:
+        for line, expected in (('domains = ["one.test"]', ("one.test",)), ("domains = []", ())):
+            text = GOOD.replace('schema = "apple"', f'schema = "apple"\n{line}')
+            ldap = parseConfiguration(text, Path("/x.toml")).directories[1]
+            assert ldap is not None
+            self.assertEqual(ldap.domains, expected)
 
     def test_smallest(self) -> None:
         found = parseConfiguration('hostname = "m.example.test"\ndata = "/d"\n', Path("/x.toml"))

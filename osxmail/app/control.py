@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from osxmail.errors import MailError, Refused, TemporaryError
 from osxmail.protocols.base import Gate, GateFactory, LineTooLong
+from osxmail.protocols.entrance import Entrance
 
 #: Of a request or an answer.
 MAX_REQUEST_OCTETS = 1 << 20
@@ -80,7 +81,9 @@ class ControlFactory(GateFactory):
     @ivar commands: by name.
     """
 
-    commands: Mapping[str, Command] = {}
+    def __init__(self, entrance: Entrance, commands: Mapping[str, Command]) -> None:
+        super().__init__(entrance)
+        self.commands = commands
 
     def gate(self) -> Gate:
         return ControlSession(self)

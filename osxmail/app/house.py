@@ -47,6 +47,7 @@ from osxmail.net.dns import Resolver
 from osxmail.net.dnswire import Server
 from osxmail.net.tls import CertificateFiles, ClientTLS, ServerCertificates, makeSelfSigned
 from osxmail.protocols.base import GateFactory
+from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.imap import ImapFactory
 from osxmail.protocols.lmtp import LMTPFactory
 from osxmail.protocols.pop3 import POP3Factory
@@ -81,7 +82,6 @@ class Osxmail(MultiService):
         self.configuration = configuration
         self._reactor: Any = reactor
         self._started = time.time()
-        self._isReady = False
         self._certificates = _configuredCertificates(configuration)
         # Read while we may: after --uid, where Python is installed may be closed to us.
         knownVersions(schemaFiles())
@@ -113,9 +113,7 @@ class Osxmail(MultiService):
         self.reception = Reception(hostname, self.store, self.router, self.directory, settings)
         self.scheduler = Scheduler(
             queue=self.store.queue,
-            remote=RemoteDelivery(
-                hostname, self.resolver, settings, ClientTLS(), (), self._ownListeners, reactor
-            ),
+            remote=RemoteDelivery(hostname, self.resolver, settings, ClientTLS(), (), self._ownListeners, reactor),
             local=LocalDelivery(self.store, self.store.queue, self.router, settings),
             bounces=Bounces(hostname, self.store, self.router, settings),
             settings=settings,
@@ -166,16 +164,26 @@ class Osxmail(MultiService):
         return [one.place for one in self.listeners if one.service == "smtp" and one.place[1]]
 
     def _factory(self, service: str) -> GateFactory:
-        settings, sessions, clock, tls = self.settings, self.sessions, self._reactor, self.certificates
-        hostname, isTLS = self.configuration.hostname, LISTENERS[service]
+        entrance = self._entrance(service, LISTENERS[service])
         if service in ("imap", "imaps"):
-            return ImapFactory(service, settings, sessions, clock, self.portal, self.store, hostname, tls, isTLS)
+            return ImapFactory(entrance, self.portal, self.store)
         if service in ("pop3", "pop3s"):
-            return POP3Factory(service, settings, sessions, clock, self.portal, hostname, tls, isTLS)
+            return POP3Factory(entrance, self.portal)
         if service == "lmtp":
-            return LMTPFactory(service, settings, sessions, clock, hostname, self.reception, None, tls, isTLS)
+            return LMTPFactory(entrance, self.reception)
         kind: type[SMTPFactory] = SMTPFactory if service == "smtp" else SubmissionFactory
-        return kind(service, settings, sessions, clock, hostname, self.reception, self.portal, tls, isTLS)
+        return kind(entrance, self.reception, self.portal)
+
+    def _entrance(self, service: str, isTLS: bool = False) -> Entrance:
+        return Entrance(
+            service=service,
+            hostname=self.configuration.hostname,
+            settings=self.settings,
+            sessions=self.sessions,
+            clock=self._reactor,
+            tls=self.certificates,
+            isTLS=isTLS,
+        )
 
     # ------------------------------------------------------------------------------------------------- start
 
@@ -219,14 +227,12 @@ class Osxmail(MultiService):
         for listener in self.listeners:
             listener.door.open(self._factory(listener.service), self.certificates)
         self.controlListener.startService()
-        control = ControlFactory("control", self.settings, self.sessions, self._reactor)
-        control.commands = self.commands
+        control = ControlFactory(self._entrance("control"), self.commands)
         self.controlListener.door.open(control, self.certificates)
         await DeferredList([listener.bound for listener in (*self.listeners, self.controlListener)])
         signal.signal(signal.SIGHUP, self._hangUp)
         for name in configuration.later:
             log.warn("{event}", event="listener.later", listener=name, text="this version has none yet")
-        self._isReady = True
         log.info("{event}", event="server.started", version=__version__, hostname=configuration.hostname)
         say(text)
         say("osxmail is ready")

@@ -34,7 +34,7 @@ class Door(Factory):
         """
         From now on connections are C{factory}'s sessions, in TLS if it says so.
         """
-        self._behind = TLSMemoryBIOFactory(certificates, False, factory) if factory.isTLS else factory
+        self._behind = TLSMemoryBIOFactory(certificates, False, factory) if factory.entrance.isTLS else factory
 
     def close(self) -> None:
         """

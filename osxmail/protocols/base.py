@@ -17,9 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
-    IOpenSSLServerConnectionCreator,
     IPushProducer,
-    IReactorTime,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -27,8 +25,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from osxmail.interfaces import ISettings
-from osxmail.protocols.sessions import Disconnected, Ended, Flooded, GoingAway, SessionEnd, Sessions, TimedOut
+from osxmail.protocols.entrance import Entrance
+from osxmail.protocols.sessions import Disconnected, Ended, Flooded, GoingAway, SessionEnd, TimedOut
 
 #: Read and not yet asked for: past this the transport is paused.
 MAX_BUFFERED_OCTETS = 65536
@@ -51,29 +49,12 @@ class LineTooLong(Exception):
 class GateFactory(Factory):
     """
     Makes the sessions of one listener.
-
-    @ivar service: the listener's name in the configuration: C{"smtp"}, C{"imaps"} …
-    @ivar tls: for STARTTLS; C{None} if there is no certificate.
-    @ivar isTLS: the listener speaks TLS from the first octet on.
     """
 
     noisy = False
 
-    def __init__(
-        self,
-        service: str,
-        settings: ISettings,
-        sessions: Sessions,
-        clock: IReactorTime,
-        tls: IOpenSSLServerConnectionCreator | None = None,
-        isTLS: bool = False,
-    ) -> None:
-        self.service = service
-        self.settings = settings
-        self.sessions = sessions
-        self.clock = clock
-        self.tls = tls
-        self.isTLS = isTLS
+    def __init__(self, entrance: Entrance) -> None:
+        self.entrance = entrance
 
     def gate(self) -> Gate:
         """
@@ -105,10 +86,11 @@ class Gate(Protocol):
 
     def __init__(self, factory: GateFactory) -> None:
         self.factory: GateFactory = factory
-        self.clock = factory.clock
+        self.entrance = factory.entrance
+        self.clock = self.entrance.clock
         self.sessionId = secrets.token_hex(4)
         self.timeoutSeconds = 60.0
-        self.isSecure = factory.isTLS
+        self.isSecure = self.entrance.isTLS
         self.isCongested = False
         self.login = ""
         self.peerHost = ""
@@ -322,11 +304,11 @@ class Gate(Protocol):
         Go over to TLS; the reply that allows it has been written.  Whatever the peer sent before is forgotten: it was
         not protected, and an attacker may have put it there (RFC 3207 4.2, RFC 9051 6.2.1).
         """
-        assert self.factory.tls is not None
+        assert self.entrance.tls is not None
         self._buffer = b""
         self._offset = self._scanned = 0
         self.isSecure = True
-        self.transport.startTLS(self.factory.tls)
+        self.transport.startTLS(self.entrance.tls)
 
     def tlsDescription(self) -> str:
         """
@@ -354,7 +336,7 @@ class Gate(Protocol):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
-        why = self.factory.sessions.admit(self)
+        why = self.entrance.sessions.admit(self)
         if why:
             self._end = Ended()
             transport.write(self.refuse(why))
@@ -392,14 +374,14 @@ class Gate(Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.factory.sessions.leave(self)
+        self.entrance.sessions.leave(self)
         self._buffer = b""
         self.log.info(
             "{event}",
             event="session.closed",
             session=self.sessionId,
             protocol=self.protocolName,
-            service=self.factory.service,
+            service=self.entrance.service,
             host=self.peerHost,
             login=self.login,
             tls=self.isSecure,

@@ -11,15 +11,15 @@ from typing import ClassVar
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.logger import Logger
 
 from osxmail.errors import MailError
-from osxmail.interfaces import IAccount, IMailStore, ISettings
+from osxmail.interfaces import IAccount, IMailStore
 from osxmail.mail.imapgrammar import parseCommand
 from osxmail.mail.imapreader import BadCharset, BadCommand, BadName, Cursor
 from osxmail.mail.imapsearch import CHARSETS
 from osxmail.protocols.base import Gate, GateFactory
+from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.imapchanges import tellChanges
 from osxmail.protocols.imapcommands import AUTHENTICATED, BEFORE, COMMANDS, SELECTED
 from osxmail.protocols.imapentering import capabilities
@@ -36,7 +36,7 @@ from osxmail.protocols.imapreading import (
 from osxmail.protocols.imapselected import NoSuchNumber, SelectedView
 from osxmail.protocols.replies import fault, imapReply
 from osxmail.protocols.sasl import Doorkeeper, LoggedIn
-from osxmail.protocols.sessions import Ended, GoingAway, SessionEnd, Sessions, TimedOut
+from osxmail.protocols.sessions import Ended, GoingAway, SessionEnd, TimedOut
 
 #: How long a client may make no progress in the middle of a transfer, where it holds more than a line.
 STALLED_SECONDS = 300.0
@@ -56,25 +56,12 @@ class ImapFactory(GateFactory):
     """
     @ivar portal: gives the L{IAccount} of who logs in.
     @ivar store: where APPEND's messages arrive.
-    @ivar hostname: our name in the greeting.
     """
 
-    def __init__(
-        self,
-        service: str,
-        settings: ISettings,
-        sessions: Sessions,
-        clock: IReactorTime,
-        portal: Portal,
-        store: IMailStore,
-        hostname: str,
-        tls: IOpenSSLServerConnectionCreator | None = None,
-        isTLS: bool = False,
-    ) -> None:
-        super().__init__(service, settings, sessions, clock, tls, isTLS)
+    def __init__(self, entrance: Entrance, portal: Portal, store: IMailStore) -> None:
+        super().__init__(entrance)
         self.portal = portal
         self.store = store
-        self.hostname = hostname
 
     def gate(self) -> Gate:
         return Imap(self)
@@ -130,10 +117,10 @@ class Imap(Gate):
         return BEFORE_LOGIN if self.account is None else AFTER_LOGIN
 
     async def session(self) -> None:
-        settings = self.factory.settings
+        settings = self.entrance.settings
         self.setDeadline(settings.seconds("login.timeout"))
         self.setTimeout(settings.seconds("imap.idle_timeout"))
-        self.write(b"* OK [CAPABILITY %b] %b IMAP ready\r\n" % (capabilities(self), self.factory.hostname.encode()))
+        self.write(b"* OK [CAPABILITY %b] %b IMAP ready\r\n" % (capabilities(self), self.entrance.hostname.encode()))
         try:
             while not self.isFinished:
                 await self._oneCommand()
@@ -160,7 +147,7 @@ class Imap(Gate):
             message, self.message = self.message, None
             await refuseMessage(self, message, self.limits)
         if isTransfer:
-            self.setTimeout(self.factory.settings.seconds("imap.idle_timeout"))
+            self.setTimeout(self.entrance.settings.seconds("imap.idle_timeout"))
         view = self.view
         if view is not None and not self.isFinished:
             name = received.name

@@ -32,7 +32,7 @@ def capabilities(session: Imap) -> bytes:
     words = [_ALWAYS]
     if session.account is None:
         mechanisms = session.doorkeeper.mechanisms
-        if session.factory.tls is not None and not session.isSecure:
+        if session.entrance.tls is not None and not session.isSecure:
             words.append(b"STARTTLS")
         if not mechanisms:
             words.append(b"LOGINDISABLED")  # RFC 3501 6.2.3
@@ -78,7 +78,7 @@ async def identify(session: Imap, command: Identify) -> bytes:
 async def startTLS(session: Imap, command: Plain) -> bytes:
     if session.isSecure:
         return b"BAD TLS is on already"
-    if session.factory.tls is None:
+    if session.entrance.tls is None:
         return b"NO There is no TLS here"
     session.write(b"%b OK Begin TLS now\r\n" % session.tag)
     session.startTLS()

@@ -202,7 +202,7 @@ async def append(session: Imap, command: Append) -> bytes:
     if message is None:
         session.countBad()
         return b"BAD APPEND: a literal expected"
-    settings = session.factory.settings
+    settings = session.entrance.settings
     limitOctets = settings.octets("imap.append_limit")
     sizeOctets = message.sizeOctets
     if not sizeOctets:

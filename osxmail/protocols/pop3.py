@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 
 from osxmail.errors import EncryptionRequired, MailError, ParseError
-from osxmail.interfaces import IMailbox, IMessage, ISettings
+from osxmail.interfaces import IMailbox, IMessage
 from osxmail.protocols.base import Gate, GateFactory, LineTooLong
+from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.maildrop import Listing, Shelf, Stuffing, Top, listMaildrop
 from osxmail.protocols.realm import IMaildrop
 from osxmail.protocols.replies import fault, popReply
@@ -29,7 +29,7 @@ from osxmail.protocols.sasl import (
     UnknownMechanism,
     decodeInitial,
 )
-from osxmail.protocols.sessions import Disconnected, SessionEnd, Sessions, TimedOut
+from osxmail.protocols.sessions import Disconnected, SessionEnd, TimedOut
 
 #: The longest command.  RFC 2449 4 has 255 octets; a password may be longer, and so may an AUTH line (RFC 5034 4).
 MAX_COMMAND_OCTETS = 2048
@@ -57,23 +57,11 @@ class POP3Factory(GateFactory):
     Makes POP3 sessions.
 
     @ivar portal: has L{IMaildrop}.
-    @ivar hostname: our name, in the greeting.
     """
 
-    def __init__(
-        self,
-        service: str,
-        settings: ISettings,
-        sessions: Sessions,
-        clock: IReactorTime,
-        portal: Portal,
-        hostname: str,
-        tls: IOpenSSLServerConnectionCreator | None = None,
-        isTLS: bool = False,
-    ) -> None:
-        super().__init__(service, settings, sessions, clock, tls, isTLS)
+    def __init__(self, entrance: Entrance, portal: Portal) -> None:
+        super().__init__(entrance)
         self.portal = portal
-        self.hostname = hostname
 
     def gate(self) -> Gate:
         return POP3(self)
@@ -109,10 +97,10 @@ class POP3(Gate):
     # --------------------------------------------------------------------------------------------- session
 
     async def session(self) -> None:
-        settings = self.factory.settings
+        settings = self.entrance.settings
         self.setTimeout(settings.seconds("login.timeout"))
         self.setDeadline(settings.seconds("login.timeout"))
-        self.write(f"+OK {self.factory.hostname} osxmail\r\n".encode())
+        self.write(f"+OK {self.entrance.hostname} osxmail\r\n".encode())
         try:
             while not self._isOver and self._errors <= MAX_ERRORS:
                 try:
@@ -135,7 +123,7 @@ class POP3(Gate):
             "{event}",
             event="maildrop.closed",
             session=self.sessionId,
-            service=self.factory.service,
+            service=self.entrance.service,
             login=self.login,
             messages=len(listing) if listing is not None else 0,
             retrieved=self._retrieved,
@@ -172,7 +160,7 @@ class POP3(Gate):
     # --------------------------------------------------------------------------------- for the gate to say
 
     def refuse(self, why: str) -> bytes:
-        return f"-ERR [SYS/TEMP] {self.factory.hostname}: {why}\r\n".encode()
+        return f"-ERR [SYS/TEMP] {self.entrance.hostname}: {why}\r\n".encode()
 
     def lastWords(self, end: SessionEnd) -> bytes:
         # RFC 1939 3: an autologout is silent.
@@ -194,7 +182,7 @@ class POP3(Gate):
         if self._listing is None:
             if self._door.mechanisms:
                 names += ["USER", "SASL " + " ".join(self._door.mechanisms)]
-            if self.factory.tls is not None and not self.isSecure:
+            if self.entrance.tls is not None and not self.isSecure:
                 names.append("STLS")
         else:
             # RFC 2449 5: what is announced before the login is announced after it, STLS excepted.
@@ -219,7 +207,7 @@ class POP3(Gate):
     async def pop_STLS(self, argument: bytes) -> None:
         if argument:
             self._refuse(_SYNTAX)
-        elif self.factory.tls is None:
+        elif self.entrance.tls is None:
             self._refuse(_UNKNOWN)
         elif self.isSecure:
             self._refuse(b"-ERR TLS is on\r\n")
@@ -289,7 +277,7 @@ class POP3(Gate):
         self._loggedIn, self._listing = loggedIn, listing
         self._shelf = Shelf(self._mailbox, listing)
         self.setDeadline(0)
-        self.setTimeout(self.factory.settings.seconds("pop3.idle_timeout"))
+        self.setTimeout(self.entrance.settings.seconds("pop3.idle_timeout"))
         self.write(b"+OK %d messages (%d octets)\r\n" % (listing.count, listing.octets))
 
     # ------------------------------------------------------------------------------------------- the maildrop

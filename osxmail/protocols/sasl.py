@@ -194,7 +194,7 @@ class Doorkeeper:
         gate = self._gate
         if gate.isSecure:
             return True
-        allowed = gate.factory.settings.text("auth.cleartext")
+        allowed = gate.entrance.settings.text("auth.cleartext")
         return allowed == "always" or (allowed == "loopback" and isLoopback(gate.peerHost))
 
     @property
@@ -209,7 +209,7 @@ class Doorkeeper:
         """
         There were so many wrong passwords that the session should end.
         """
-        return self.failures >= self._gate.factory.settings.number("auth.failures_per_connection")
+        return self.failures >= self._gate.entrance.settings.number("auth.failures_per_connection")
 
     async def converse(
         self, mechanism: str, initial: bytes | None, ask: Callable[[bytes], Awaitable[bytes]]
@@ -255,7 +255,7 @@ class Doorkeeper:
         except (AuthenticationFailed, LoginRefused) as error:
             self._tell(credentials, visitor, failed=type(error).__name__)
             self.failures += 1
-            await self._wait(self._gate.factory.settings.seconds("auth.failure_delay"))
+            await self._wait(self._gate.entrance.settings.seconds("auth.failure_delay"))
             raise
         except MailError as error:
             self._tell(credentials, visitor, failed=type(error).__name__)
@@ -291,7 +291,7 @@ class Doorkeeper:
             "event": "login.failed" if failed else "login.succeeded",
             "session": gate.sessionId,
             "protocol": gate.protocolName,
-            "service": gate.factory.service,
+            "service": gate.entrance.service,
             "host": gate.peerHost,
             "username": credentials.username[:MAX_USERNAME_OCTETS],
             "account": str(visitor.record.address) if visitor.record is not None else "",

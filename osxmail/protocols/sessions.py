@@ -122,7 +122,7 @@ class Sessions:
         now = self._clock.seconds()
         return tuple(
             Connection(
-                gate.sessionId, gate.protocolName, gate.factory.service, gate.peerHost, gate.peerPort, gate.login,
+                gate.sessionId, gate.protocolName, gate.entrance.service, gate.peerHost, gate.peerPort, gate.login,
                 gate.tlsDescription(), round(now - gate.startedAt, 1), gate.describe(),
             )
             for gate in self._gates.values()

@@ -14,16 +14,15 @@ from typing import ClassVar
 
 import attrs
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 
-from osxmail.interfaces import IReception, ISettings
+from osxmail.interfaces import IReception
 from osxmail.mail.decision import Route
 from osxmail.mail.envelope import Envelope, Recipient
 from osxmail.mail.smtpcommand import CommandError, MailCommand, parseBdat, parseMail, parseRcpt
 from osxmail.mail.smtpreply import Reply
 from osxmail.protocols.base import Gate
+from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.replies import smtpReply
-from osxmail.protocols.sessions import Sessions
 from osxmail.protocols.smtpcontent import Content
 from osxmail.protocols.smtpsession import (
     HELLO_FIRST,
@@ -49,19 +48,8 @@ class SMTPFactory(SMTPSessionFactory):
     Makes SMTP sessions.
     """
 
-    def __init__(
-        self,
-        service: str,
-        settings: ISettings,
-        sessions: Sessions,
-        clock: IReactorTime,
-        hostname: str,
-        reception: IReception,
-        portal: Portal | None = None,
-        tls: IOpenSSLServerConnectionCreator | None = None,
-        isTLS: bool = False,
-    ) -> None:
-        super().__init__(service, settings, sessions, clock, hostname, portal, tls, isTLS)
+    def __init__(self, entrance: Entrance, reception: IReception, portal: Portal | None = None) -> None:
+        super().__init__(entrance, portal)
         self.reception = reception
 
     def gate(self) -> Gate:
@@ -127,11 +115,11 @@ class SMTP(SMTPSession):
         if self._content is not None:
             return self._refuse(_IN_CONTENT)
         command = parseRcpt(argument, mail.smtputf8, RCPT_PARAMETERS)
-        if self._answers >= self.factory.settings.number("smtp.max_recipients"):
+        if self._answers >= self.entrance.settings.number("smtp.max_recipients"):
             # RFC 5321 4.5.3.1.10.  No error of the peer's: it will send these another copy.
             self.write(_TOO_MANY_RECIPIENTS.render())
             return None
-        recipient = Recipient(command.completed(self.factory.hostname), command.original, command.notify)
+        recipient = Recipient(command.completed(self.entrance.hostname), command.original, command.notify)
         decision, route = await self.factory.reception.checkRecipient(self._clientNow(), mail.sender, recipient)
         if self._answer(decision):
             self._routes[recipient] = route
@@ -148,7 +136,7 @@ class SMTP(SMTPSession):
     def _newContent(self) -> Content:
         reception = self.factory.reception
         content = Content(
-            self, reception.incoming(self._clientNow()), self.factory.settings.octets("smtp.message_size_limit")
+            self, reception.incoming(self._clientNow()), self.entrance.settings.octets("smtp.message_size_limit")
         )
         self._content = content
         return content
@@ -178,7 +166,7 @@ class SMTP(SMTPSession):
             except Exception as error:  # noqa: BLE001 — the chunk must be read whatever is wrong with us
                 why = smtpReply(error, self.sessionId, "BDAT")
             if content is None:
-                content = Content(self, None, self.factory.settings.octets("smtp.message_size_limit"))
+                content = Content(self, None, self.entrance.settings.octets("smtp.message_size_limit"))
                 content.problem = why
         await content.readChunk(command.sizeOctets, command.isLast)
         if command.isLast or content.problem is not None:

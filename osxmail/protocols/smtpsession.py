@@ -8,10 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 
 from osxmail.errors import MailError, ParseError, TemporaryError
-from osxmail.interfaces import ISettings
 from osxmail.mail.decision import Action, Decision
 from osxmail.mail.envelope import Client
 from osxmail.mail.smtpcommand import (
@@ -24,10 +22,11 @@ from osxmail.mail.smtpcommand import (
 )
 from osxmail.mail.smtpreply import Reply
 from osxmail.protocols.base import Gate, GateFactory, LineTooLong
+from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.realm import ISubmitter
 from osxmail.protocols.replies import rowFor, smtpReply
 from osxmail.protocols.sasl import MAX_RESPONSE_OCTETS, Cancelled, Doorkeeper, LoggedIn, UnknownMechanism
-from osxmail.protocols.sessions import Flooded, SessionEnd, Sessions, TimedOut
+from osxmail.protocols.sessions import Flooded, SessionEnd, TimedOut
 
 #: Browsers that were made to talk to us: nothing they say is worth an answer.
 _WEB_VERBS = frozenset({"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS"})
@@ -55,23 +54,11 @@ IN_TRANSACTION = reply(503, "5.5.1", "A transaction is under way")
 
 class SMTPSessionFactory(GateFactory):
     """
-    @ivar hostname: our name, in greetings and for C{<Postmaster>}.
     @ivar portal: for AUTH; C{None} offers none.
     """
 
-    def __init__(
-        self,
-        service: str,
-        settings: ISettings,
-        sessions: Sessions,
-        clock: IReactorTime,
-        hostname: str,
-        portal: Portal | None = None,
-        tls: IOpenSSLServerConnectionCreator | None = None,
-        isTLS: bool = False,
-    ) -> None:
-        super().__init__(service, settings, sessions, clock, tls, isTLS)
-        self.hostname = hostname
+    def __init__(self, entrance: Entrance, portal: Portal | None = None) -> None:
+        super().__init__(entrance)
         self.portal = portal
 
 
@@ -103,10 +90,10 @@ class SMTPSession(Gate):
     # --------------------------------------------------------------------------------------------- session
 
     async def session(self) -> None:
-        settings = self.factory.settings
+        settings = self.entrance.settings
         self.setTimeout(settings.seconds("smtp.idle_timeout"))
         self._limitTime()
-        self.write(f"220 {self.factory.hostname} {self.extendedWord} osxmail\r\n".encode())
+        self.write(f"220 {self.entrance.hostname} {self.extendedWord} osxmail\r\n".encode())
         try:
             while not self._isOver:
                 try:
@@ -130,7 +117,7 @@ class SMTPSession(Gate):
         """
         How long this session may last from now on.
         """
-        self.setDeadline(self.factory.settings.seconds("smtp.session_limit"))
+        self.setDeadline(self.entrance.settings.seconds("smtp.session_limit"))
 
     async def _obey(self, line: bytes) -> None:
         self.commands += 1
@@ -186,7 +173,7 @@ class SMTPSession(Gate):
                 port=self.peerPort,
                 helo=self._helo,
                 protocol=self._word(self.extendedWord) if self._isExtended else "SMTP",
-                service=self.factory.service,
+                service=self.entrance.service,
                 login=login.record.address if login else None,
                 accountId=login.record.accountId if login else None,
                 tls=self.tlsDescription(),
@@ -200,10 +187,10 @@ class SMTPSession(Gate):
     # --------------------------------------------------------------------------------- for the gate to say
 
     def refuse(self, why: str) -> bytes:
-        return reply(421, "4.3.2", f"{self.factory.hostname}: {why}").render()
+        return reply(421, "4.3.2", f"{self.entrance.hostname}: {why}").render()
 
     def lastWords(self, end: SessionEnd) -> bytes:
-        host = self.factory.hostname
+        host = self.entrance.hostname
         if isinstance(end, Flooded):
             return _LINE_TOO_LONG.render()
         if isinstance(end, TimedOut):
@@ -220,12 +207,12 @@ class SMTPSession(Gate):
 
     async def smtp_EHLO(self, argument: bytes) -> None:
         self._hello(argument, True)
-        lines = (self.factory.hostname, *self._extensions())
+        lines = (self.entrance.hostname, *self._extensions())
         self.write(Reply(250, "", lines).render())
 
     async def smtp_HELO(self, argument: bytes) -> None:
         self._hello(argument, False)
-        self.write(Reply(250, "", (self.factory.hostname,)).render())
+        self.write(Reply(250, "", (self.entrance.hostname,)).render())
 
     def _hello(self, argument: bytes, isExtended: bool) -> None:
         self._helo = parseHello(argument)
@@ -235,9 +222,9 @@ class SMTPSession(Gate):
         self._forget()
 
     def _extensions(self) -> list[str]:
-        limit = self.factory.settings.octets("smtp.message_size_limit")
+        limit = self.entrance.settings.octets("smtp.message_size_limit")
         names = ["PIPELINING", f"SIZE {limit}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"]
-        if self.factory.tls is not None and not self.isSecure:
+        if self.entrance.tls is not None and not self.isSecure:
             names.append("STARTTLS")
         if self._door is not None and self._offersLogin() and self._loggedIn is None and self._door.mechanisms:
             names.append("AUTH " + " ".join(self._door.mechanisms))
@@ -246,7 +233,7 @@ class SMTPSession(Gate):
     async def smtp_STARTTLS(self, argument: bytes) -> None:
         if argument:
             self._refuse(NO_ARGUMENT)
-        elif self.factory.tls is None:
+        elif self.entrance.tls is None:
             self._refuse(_NOT_OFFERED)
         elif self.isSecure:
             self._refuse(_SECURE_ALREADY)
@@ -264,7 +251,7 @@ class SMTPSession(Gate):
     # ----------------------------------------------------------------------------------------------- login
 
     def _offersLogin(self) -> bool:
-        return self.factory.settings.flag("smtp.authentication")
+        return self.entrance.settings.flag("smtp.authentication")
 
     async def smtp_AUTH(self, argument: bytes) -> None:
         door = self._door

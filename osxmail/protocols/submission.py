@@ -38,6 +38,6 @@ class Submission(SMTP):
 
     def _limitTime(self) -> None:
         if self._loggedIn is None:
-            self.setDeadline(self.factory.settings.seconds("login.timeout"))
+            self.setDeadline(self.entrance.settings.seconds("login.timeout"))
         else:
             super()._limitTime()

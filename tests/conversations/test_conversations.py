@@ -27,11 +27,11 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import TestCase
 
 from osxmail.protocols.base import Gate, GateFactory
+from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.imap import ImapFactory
 from osxmail.protocols.lmtp import LMTPFactory
 from osxmail.protocols.pop3 import POP3Factory
 from osxmail.protocols.realm import MailRealm
-from osxmail.protocols.sessions import Sessions
 from osxmail.protocols.smtp import SMTPFactory
 from osxmail.protocols.submission import SubmissionFactory
 from osxmail.store.store import Store
@@ -39,10 +39,9 @@ from tests.conversations.dialogue import Dialogue, read, replay, unescape
 from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
 from tests.fakes.reception import FakeReception
 from tests.fakes.settings import FakeSettings
-from tests.unit.protocols.transports import Checker, Transport, person
+from tests.unit.protocols.transports import Checker, Transport, entrance, person
 
 HERE = Path(__file__).parent
-HOSTNAME = "mail.example.test"
 
 
 class World:
@@ -78,7 +77,6 @@ class World:
             person(name, popAllowed=name not in denied, imapAllowed=name not in denied) for name in ("anna", "ben")
         ]
         self.checker = Checker(*people)
-        self.sessions = Sessions(self.settings, reactor)  # type: ignore[arg-type]
         self.reception = FakeReception(self.settings)
         self.store: Store | None = None
         self.folder = Path()
@@ -97,9 +95,8 @@ class World:
     def portal(self) -> Portal:
         return Portal(MailRealm(self.store, self.settings), [self.checker])  # type: ignore[list-item, arg-type]
 
-    @property
-    def tls(self) -> Any:
-        return object() if self.hasTLS else None
+    def entrance(self, isTLS: bool) -> Entrance:
+        return entrance(self.service, self.settings, reactor, tls=object() if self.hasTLS else None, isTLS=isTLS)
 
     async def close(self) -> None:
         """
@@ -111,10 +108,7 @@ class World:
 
 def _smtp(kind: type[SMTPFactory], isTLS: bool = False) -> Callable[[World], GateFactory]:
     def make(world: World) -> GateFactory:
-        return kind(
-            world.service, world.settings, world.sessions, reactor, HOSTNAME, world.reception,  # type: ignore[arg-type]
-            world.portal(), world.tls, isTLS,
-        )  # fmt: skip
+        return kind(world.entrance(isTLS), world.reception, world.portal())
 
     return make
 
@@ -122,20 +116,14 @@ def _smtp(kind: type[SMTPFactory], isTLS: bool = False) -> Callable[[World], Gat
 def _imap(isTLS: bool = False) -> Callable[[World], GateFactory]:
     def make(world: World) -> GateFactory:
         store: Any = world.store
-        clock: Any = reactor
-        return ImapFactory(
-            world.service, world.settings, world.sessions, clock, world.portal(), store, HOSTNAME, world.tls, isTLS
-        )
+        return ImapFactory(world.entrance(isTLS), world.portal(), store)
 
     return make
 
 
 def _pop3(isTLS: bool = False) -> Callable[[World], GateFactory]:
     def make(world: World) -> GateFactory:
-        return POP3Factory(
-            world.service, world.settings, world.sessions, reactor, world.portal(), HOSTNAME,  # type: ignore[arg-type]
-            world.tls, isTLS,
-        )  # fmt: skip
+        return POP3Factory(world.entrance(isTLS), world.portal())
 
     return make
 

@@ -6,27 +6,17 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.app.control import MAX_REQUEST_OCTETS, ControlFactory, text
 from osxmail.app.controlclient import ask
 from osxmail.errors import NoSuchAccount, Refused, StoreAway
-from osxmail.protocols.sessions import Sessions
 from tests.fakes.settings import FakeSettings
-
-
-class Transport(StringTransport):
-    def abortConnection(self) -> None: ...
-    def setTcpNoDelay(self, enabled: bool) -> None: ...
-    def setTcpKeepAlive(self, enabled: bool) -> None: ...
+from tests.unit.protocols.transports import Transport, entrance
 
 
 class ControlTests(SynchronousTestCase):
     def setUp(self) -> None:
-        clock = Clock()
-        settings = FakeSettings()
-        factory = ControlFactory("control", settings, Sessions(settings, clock), clock)
         self.waiting: Deferred[None] = Deferred()
 
         async def echo(arguments: dict[str, Any]) -> Any:
@@ -40,7 +30,8 @@ class ControlTests(SynchronousTestCase):
             await self.waiting
             return "done"
 
-        factory.commands = {"echo": echo, "fail": fail, "wait": wait}
+        commands = {"echo": echo, "fail": fail, "wait": wait}
+        factory = ControlFactory(entrance("control", FakeSettings(), Clock()), commands)
         self.session = factory.buildProtocol(None)
         self.transport = Transport()
         self.session.makeConnection(self.transport)

@@ -17,11 +17,10 @@ from twisted.trial.unittest import TestCase
 from osxmail.interfaces import IMailbox
 from osxmail.protocols.imap import Imap, ImapFactory
 from osxmail.protocols.realm import MailRealm
-from osxmail.protocols.sessions import Sessions
 from osxmail.store.store import Store
 from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
 from tests.fakes.settings import FakeSettings
-from tests.unit.protocols.transports import Checker, Transport, person
+from tests.unit.protocols.transports import Checker, Transport, entrance, person
 
 PATIENCE_SECONDS = 10.0
 clock: Any = reactor
@@ -96,8 +95,7 @@ class SessionCase(TestCase):
         store: Any = self.store
         checker: Any = Checker(person("anna"))
         portal = Portal(MailRealm(store, self.settings), [checker])
-        sessions = Sessions(self.settings, gateClock)
-        return ImapFactory("imaps", self.settings, sessions, gateClock, portal, store, "mail.example.test", isTLS=True)
+        return ImapFactory(entrance("imaps", self.settings, gateClock, isTLS=True), portal, store)
 
     def connect(self, gateClock: Any = reactor) -> Client:
         gate = self.factory(gateClock).buildProtocol(None)

@@ -9,7 +9,6 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,23 +24,7 @@ from osxmail.protocols.base import (
 )
 from osxmail.protocols.sessions import Disconnected, SessionEnd, Sessions, TimedOut
 from tests.fakes.settings import FakeSettings
-
-
-class Transport(StringTransport):
-    """
-    Remembers what the gate does to it.
-    """
-
-    aborted = False
-
-    def abortConnection(self) -> None:
-        self.aborted = True
-
-    def setTcpNoDelay(self, enabled: bool) -> None: ...
-    def setTcpKeepAlive(self, enabled: bool) -> None: ...
-
-    def startTLS(self, context: object) -> None:
-        self.tlsContext = context
+from tests.unit.protocols.transports import Transport, entrance
 
 
 class Echo(Gate):
@@ -105,7 +88,7 @@ class GateTests(SynchronousTestCase):
         self.clock = Clock()
         self.settings = FakeSettings({"connections.most": "10", "connections.per_address": "2"})
         self.sessions = Sessions(self.settings, self.clock)
-        self.factory = EchoFactory("echo", self.settings, self.sessions, self.clock, tls=object())  # type: ignore[arg-type]
+        self.factory = EchoFactory(entrance("echo", self.settings, self.clock, self.sessions, tls=object()))
 
     def connect(self, host: str = "192.0.2.1") -> tuple[Any, Transport]:
         gate = self.factory.buildProtocol(None)

@@ -14,20 +14,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.errors import StoreAway
 from osxmail.protocols.imap import MAX_BAD_COMMANDS, Imap, ImapFactory
-from osxmail.protocols.sessions import Sessions
 from tests.fakes.settings import FakeSettings
 from tests.unit.protocols.imapsessions import Client, SessionCase
+from tests.unit.protocols.transports import entrance
 
 
 def unentered(clock: Clock) -> Client:
     """
     A session that nobody can log in to: there is no store behind it.
     """
-    settings = FakeSettings()
     nothing: Any = None
-    factory = ImapFactory(
-        "imaps", settings, Sessions(settings, clock), clock, nothing, nothing, "mail.example.test", isTLS=True
-    )
+    factory = ImapFactory(entrance("imaps", FakeSettings(), clock, isTLS=True), nothing, nothing)
     gate = factory.buildProtocol(None)
     assert isinstance(gate, Imap)
     return Client(gate)

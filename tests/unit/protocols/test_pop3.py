@@ -23,7 +23,7 @@ from osxmail.protocols.realm import MailRealm
 from osxmail.protocols.sessions import Sessions
 from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
 from tests.fakes.settings import FakeSettings
-from tests.unit.protocols.transports import Checker, Transport, person
+from tests.unit.protocols.transports import Checker, Transport, entrance, person
 
 LOGIN = b"USER anna\r\nPASS secret\r\n"
 
@@ -36,9 +36,7 @@ class POP3Case(TestCase):
         self.store, self.folder = await openStore(reactor)
         self.inbox: Any = await inboxOf(self.store, "anna")
         portal = Portal(MailRealm(self.store, self.settings), [Checker(person("anna"))])  # type: ignore
-        self.factory = POP3Factory(
-            "pop3s", self.settings, self.sessions, self.clock, portal, "mail.example.test", None, isTLS=True
-        )
+        self.factory = POP3Factory(entrance("pop3s", self.settings, self.clock, self.sessions, isTLS=True), portal)
 
     async def tearDown(self) -> None:
         for gate in list(self.sessions._gates.values()):

@@ -40,9 +40,8 @@ from osxmail.protocols.sasl import (
     decodeInitial,
     decodeResponse,
 )
-from osxmail.protocols.sessions import Sessions
 from tests.fakes.settings import FakeSettings
-from tests.unit.protocols.transports import Checker, Transport, person
+from tests.unit.protocols.transports import Checker, Transport, entrance, person
 
 
 class MechanismTests(SynchronousTestCase):
@@ -131,7 +130,7 @@ class DoorkeeperTests(SynchronousTestCase):
             self.events.append(event)
 
     def door(self, host: str = "192.0.2.1", isTLS: bool = True) -> Doorkeeper:
-        factory = SilentFactory("smtp", self.settings, Sessions(self.settings, self.clock), self.clock, isTLS=isTLS)
+        factory = SilentFactory(entrance("smtp", self.settings, self.clock, isTLS=isTLS))
         self.gate = factory.buildProtocol(None)
         self.gate.makeConnection(Transport(peerAddress=IPv4Address("TCP", host, 4321)))
         return Doorkeeper(self.gate, self.portal, ISubmitter)

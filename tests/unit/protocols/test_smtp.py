@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.cred.portal import Portal
@@ -24,7 +25,7 @@ from osxmail.protocols.smtp import SMTP, SMTPFactory
 from osxmail.protocols.smtpcontent import CHUNK_OCTETS
 from tests.fakes.reception import FakeReception
 from tests.fakes.settings import FakeSettings
-from tests.unit.protocols.transports import Checker, Transport, person
+from tests.unit.protocols.transports import Checker, Transport, entrance, person
 
 HELLO = b"EHLO client.example.net\r\n"
 ENVELOPE = b"MAIL FROM:<x@example.net>\r\nRCPT TO:<anna@example.test>\r\n"
@@ -46,9 +47,10 @@ class SMTPCase(SynchronousTestCase):
         self.sessions = Sessions(self.settings, self.clock)
         self.reception = FakeReception(self.settings)
         self.factory = self.factoryClass(
-            self.service, self.settings, self.sessions, self.clock, "mail.example.test", self.reception,
-            Portal(MailRealm(None, self.settings), [Checker(person("anna"))]), object(),  # type: ignore
-        )  # fmt: skip
+            entrance(self.service, self.settings, self.clock, self.sessions, tls=object()),
+            self.reception,
+            Portal(MailRealm(None, self.settings), [Checker(person("anna"))]),  # type: ignore
+        )
 
     def connect(self, host: str = "192.0.2.1", sent: bytes = b"") -> tuple[Any, Transport]:
         gate = self.factory.buildProtocol(None)
@@ -127,7 +129,7 @@ class SMTPTests(SMTPCase):
     def test_postmasterWithoutDomain(self) -> None:
         gate, transport = self.connect(sent=HELLO + b"MAIL FROM:<>\r\n")
         self.say(gate, transport, b"RCPT TO:<PostMaster>\r\n")
-        self.factory.hostname = "example.test"
+        gate.entrance = evolve(gate.entrance, hostname="example.test")
         self.assertEqual(self.say(gate, transport, b"RCPT TO:<PostMaster>\r\nDATA\r\n")[0], "250 2.1.5 Recipient OK")
         self.say(gate, transport, b"x\r\n.\r\n")
         (recipient,) = self.reception.accepted[0].envelope.recipients

@@ -4,6 +4,8 @@ A session on a transport in memory, with a clock of the test's.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.internet.testing import StringTransport
@@ -12,6 +14,8 @@ from zope.interface import implementer
 from osxmail.errors import AuthenticationFailed
 from osxmail.mail.address import Address
 from osxmail.mail.record import Record
+from osxmail.protocols.entrance import Entrance
+from osxmail.protocols.sessions import Sessions
 
 
 class Transport(StringTransport):
@@ -41,6 +45,17 @@ class Transport(StringTransport):
         written = self.value()
         self.clear()
         return written
+
+
+def entrance(
+    service: str, settings: Any, clock: Any, sessions: Sessions | None = None, tls: Any = None, isTLS: bool = False
+) -> Entrance:
+    """
+    Of a listener on C{mail.example.test}.
+    """
+    if sessions is None:
+        sessions = Sessions(settings, clock)
+    return Entrance(service, "mail.example.test", settings, sessions, clock, tls, isTLS)
 
 
 def person(name: str, **more: object) -> Record:

@@ -16,8 +16,9 @@ from osxmail.errors import ConfigurationError, MailError, StoreAway, StoreDamage
 #: The first SQLite without the WAL-reset fault, which can corrupt a database that is checkpointed while it is written.
 OLDEST_SQLITE = (3, 51, 3)
 BUSY_TIMEOUT_SECONDS = 10.0
-STATEMENT_CACHE = 400  # statements a connection keeps prepared
+STATEMENT_CACHE = 800  # statements a connection keeps prepared
 MAX_ROWS_A_STEP = 64
+MAX_ROWS_EXACTLY = 32  # for each number of rows up to this, there is a statement
 WRITER_CACHE_KIB = 65536
 READER_CACHE_KIB = 8192
 
@@ -166,8 +167,10 @@ class Transaction:
             return
         row = "(" + ",".join("?" * len(rows[0])) + ")"
         while done < total:
-            # Powers of two: few different texts, so that all of them stay prepared.
-            count = min(MAX_ROWS_A_STEP, 1 << ((total - done).bit_length() - 1))
+            # Few different texts, so that all of them stay prepared.
+            count = total - done
+            if count > MAX_ROWS_EXACTLY:
+                count = min(MAX_ROWS_A_STEP, 1 << (count.bit_length() - 1))
             values: list[Any] = []
             for each in rows[done : done + count]:
                 values.extend(each)

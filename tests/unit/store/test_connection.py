@@ -10,7 +10,7 @@ import apsw
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail import errors
-from osxmail.store.connection import checkSQLiteVersion, openConnection, translateError
+from osxmail.store.connection import Transaction, checkSQLiteVersion, openConnection, translateError
 
 
 class VersionTests(SynchronousTestCase):
@@ -49,3 +49,32 @@ class OpenTests(SynchronousTestCase):
             self.assertEqual(connection.pragma("synchronous"), 2)
             self.assertEqual(connection.pragma("journal_mode"), "wal")
             self.assertEqual(connection.pragma("wal_autocheckpoint"), 0)
+
+
+class InsertRowsTests(SynchronousTestCase):
+    def test_everyNumber(self):
+        connection = apsw.Connection(":memory:")
+        self.addCleanup(connection.close)
+        connection.execute("CREATE TABLE t (a, b)")
+        txn = Transaction(connection)
+        for count in [*range(70), 127, 128, 200]:
+            rows = [(number, b"x" * number) for number in range(count)]
+            txn.insertRows("INSERT INTO t (a, b)", rows)
+            self.assertEqual(connection.execute("SELECT a, b FROM t ORDER BY a").fetchall(), rows)
+            connection.execute("DELETE FROM t")
+
+    def test_fewSteps(self):
+        """
+        What 20 senders write at once goes in by one step.
+        """
+        steps = []
+        connection = apsw.Connection(":memory:")
+        self.addCleanup(connection.close)
+        connection.execute("CREATE TABLE t (a)")
+        txn = Transaction(connection)
+        txn.execute = lambda sql, args: steps.append(len(args))
+        for count in (20, 32, 60, 200):
+            del steps[:]
+            txn.insertRows("INSERT INTO t (a)", [(1,)] * count)
+            self.assertEqual(sum(steps), count)
+            self.assertLessEqual(len(steps), -(-count // 32))

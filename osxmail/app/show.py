@@ -62,12 +62,16 @@ def _pairs(console: Console, rows: list[list[object]]) -> None:
     console.print(table)
 
 
+def _duration(seconds: float) -> str:
+    return formatDuration(round(seconds)) if round(seconds) else "0s"
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def status(console: Console, value: Any) -> None:
-    since = f"since {when(value['since'])} ({formatDuration(value['upSeconds'])})"
+    since = f"since {when(value['since'])} ({_duration(value['upSeconds'])})"
     console.print(f"osxmail {value['version']} on {value['hostname']}, {since}")
     _table(
         console,
@@ -104,7 +108,7 @@ def accounts(console: Console, value: Any) -> None:
              limit, part]
         )  # fmt: skip
     headings = ["address", "name", "state", "admin", ">messages", ">used", ">quota", ">"]
-    _table(console, headings, rows, "no account yet: osxmail account add ADDRESS")
+    _table(console, headings, rows, "no local account yet: osxmail account add ADDRESS")
 
 
 def account(console: Console, value: Any) -> None:
@@ -224,7 +228,7 @@ def _short(field: object) -> str:
 def connections(console: Console, value: Any) -> None:
     shown = {"id", "protocol", "service", "host", "port", "login", "tls", "seconds"}
     rows: list[list[object]] = [
-        [c["id"], c["service"], c["host"], c["login"], c["tls"], formatDuration(round(c["seconds"])),
+        [c["id"], c["service"], c["host"], c["login"], c["tls"], _duration(c["seconds"]),
          "  ".join(f"{k}={v}" for k, v in c.items() if k not in shown and v)]
         for c in value
     ]  # fmt: skip

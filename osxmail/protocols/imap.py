@@ -6,7 +6,6 @@ C{imapsearching} and C{imapchanges}; which command may come when, in C{imapcomma
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from twisted.cred.portal import Portal
@@ -96,7 +95,6 @@ class Imap(Gate):
         self.message: Announced | None = None
         self.ownModseqs: set[int] = set()
         self.doorkeeper = Doorkeeper(self, factory.portal, IAccount)
-        self._logout: Callable[[], None] | None = None
         self._badCommands = 0
         self._telling: Deferred[None] | None = None
 
@@ -126,8 +124,7 @@ class Imap(Gate):
                 await self._oneCommand()
         finally:
             self.unselect()
-            if self._logout is not None:
-                self._logout()
+            self.doorkeeper.leave()
 
     async def _oneCommand(self) -> None:
         try:
@@ -215,7 +212,6 @@ class Imap(Gate):
         Somebody has logged in.
         """
         self.account = loggedIn.avatar
-        self._logout = loggedIn.logout
         self.setDeadline(0)
 
     def unselect(self) -> Deferred[object] | None:

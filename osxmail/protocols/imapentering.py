@@ -13,7 +13,7 @@ from osxmail.mail.imapcommand import Authenticate, Enable, Identify, Login, Plai
 from osxmail.mail.imapresponse import renderString
 from osxmail.protocols.base import LineTooLong
 from osxmail.protocols.replies import imapReply
-from osxmail.protocols.sasl import MAX_RESPONSE_OCTETS, Cancelled, Credentials, UnknownMechanism, decodeInitial
+from osxmail.protocols.sasl import Cancelled, Credentials, UnknownMechanism
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap import Imap
@@ -90,13 +90,8 @@ async def login(session: Imap, command: Login) -> bytes:
 
 
 async def authenticate(session: Imap, command: Authenticate) -> bytes:
-    async def ask(challenge: bytes) -> bytes:
-        session.write(b"+ %b\r\n" % challenge)
-        return await session.readLine(MAX_RESPONSE_OCTETS)
-
     try:
-        initial = None if command.initial is None else decodeInitial(command.initial)
-        credentials = await session.doorkeeper.converse(command.mechanism, initial, ask)
+        credentials = await session.doorkeeper.converse(command.mechanism, command.initial, b"+ ")
     except UnknownMechanism:
         return b"NO [CANNOT] There is no such mechanism"
     except Cancelled:

@@ -24,12 +24,10 @@ from osxmail.protocols.sasl import (
     MAX_RESPONSE_OCTETS,
     Cancelled,
     Credentials,
-    Doorkeeper,
-    LoggedIn,
     UnknownMechanism,
-    decodeInitial,
 )
 from osxmail.protocols.sessions import Disconnected, SessionEnd, TimedOut
+from osxmail.protocols.verbs import VerbSession
 
 #: The longest command.  RFC 2449 4 has 255 octets; a password may be longer, and so may an AUTH line (RFC 5034 4).
 MAX_COMMAND_OCTETS = 2048
@@ -43,7 +41,6 @@ MAX_NUMBER_DIGITS = 10
 
 _OK = b"+OK\r\n"
 _UNKNOWN = b"-ERR That command is not known here\r\n"
-_LINE_TOO_LONG = b"-ERR Line too long\r\n"
 _LOGIN_FIRST = b"-ERR Log in first\r\n"
 _LOGGED_IN_ALREADY = b"-ERR You have logged in\r\n"
 _NO_MESSAGE = b"-ERR There is no such message\r\n"
@@ -67,12 +64,16 @@ class POP3Factory(GateFactory):
         return POP3(self)
 
 
-class POP3(Gate):
+class POP3(VerbSession):
     """
     One session.
     """
 
     protocolName = "pop3"
+    dispatch = "pop_"
+    longestLineOctets = MAX_RESPONSE_OCTETS
+    lineTooLong = b"-ERR Line too long\r\n"
+    tooManyErrors = b"-ERR Too many errors\r\n"
     #: Commands before the login, each a method C{pop_VERB(argument)}, and after it.
     authorization: ClassVar[frozenset[bytes]] = frozenset(
         {b"USER", b"PASS", b"AUTH", b"CAPA", b"STLS", b"UTF8", b"NOOP", b"QUIT"}
@@ -83,16 +84,12 @@ class POP3(Gate):
     factory: POP3Factory
 
     def __init__(self, factory: POP3Factory) -> None:
-        super().__init__(factory)
-        self._door = Doorkeeper(self, factory.portal, IMaildrop)
+        super().__init__(factory, factory.portal, IMaildrop)
         self._username = ""
-        self._loggedIn: LoggedIn | None = None
         self._listing: Listing | None = None
         self._shelf: Shelf | None = None
-        self._errors = 0
         self._retrieved = 0
         self._removed = 0
-        self._isOver = False
 
     # --------------------------------------------------------------------------------------------- session
 
@@ -101,37 +98,27 @@ class POP3(Gate):
         self.setTimeout(settings.seconds("login.timeout"))
         self.setDeadline(settings.seconds("login.timeout"))
         self.write(f"+OK {self.entrance.hostname} osxmail\r\n".encode())
-        try:
-            while not self._isOver and self._errors <= MAX_ERRORS:
-                try:
-                    line = await self.readLine(MAX_RESPONSE_OCTETS, atRest=True)
-                except LineTooLong:
-                    self._refuse(_LINE_TOO_LONG)
-                else:
-                    await self._obey(line)
-                if self.isCongested:
-                    # Answers that nobody reads must not pile up.
-                    await self.drain()
-        finally:
-            if self._loggedIn is not None:
-                self._leave(self._loggedIn)
+        await self._converse()
 
-    def _leave(self, loggedIn: LoggedIn) -> None:
-        loggedIn.logout()
+    def _mostErrors(self) -> int:
+        return MAX_ERRORS
+
+    def _leave(self) -> None:
         listing = self._listing
+        if listing is None:
+            return
         self.log.info(
             "{event}",
             event="maildrop.closed",
             session=self.sessionId,
             service=self.entrance.service,
             login=self.login,
-            messages=len(listing) if listing is not None else 0,
+            messages=len(listing),
             retrieved=self._retrieved,
             removed=self._removed,
         )
 
     async def _obey(self, line: bytes) -> None:
-        self.commands += 1
         word, _blank, argument = line.partition(b" ")
         verb = word.upper()
         if verb not in (self.authorization if self._listing is None else self.transaction):
@@ -141,21 +128,13 @@ class POP3(Gate):
                 self._refuse(_LOGGED_IN_ALREADY)
             else:
                 self._refuse(_UNKNOWN)
-            return
-        if len(line) > MAX_COMMAND_OCTETS - 2 and verb != b"AUTH":
-            self._refuse(_LINE_TOO_LONG)
-            return
-        name = verb.decode("ascii")
-        try:
-            await getattr(self, "pop_" + name)(argument)
-        except SessionEnd:
-            raise
-        except Exception as error:  # noqa: BLE001 — a fault of ours is answered with an id, and the session goes on
-            self._refuse(popReply(error, self.sessionId, name))
+        elif len(line) > MAX_COMMAND_OCTETS - 2 and verb != b"AUTH":
+            self._refuse(self.lineTooLong)
+        else:
+            await self._carryOut(verb.decode("ascii"), argument)
 
-    def _refuse(self, answer: bytes) -> None:
-        self._errors += 1
-        self.write(answer)
+    def _told(self, error: Exception, verb: str) -> bytes:
+        return popReply(error, self.sessionId, verb)
 
     # --------------------------------------------------------------------------------- for the gate to say
 
@@ -244,22 +223,18 @@ class POP3(Gate):
             self._refuse(_SYNTAX)
             return
         try:
-            initial = decodeInitial(words[1]) if len(words) > 1 else None
-            credentials = await self._door.converse(words[0].decode("ascii", "replace"), initial, self._challenge)
+            initial = words[1] if len(words) > 1 else None
+            credentials = await self._door.converse(words[0].decode("ascii", "replace"), initial, b"+ ")
         except UnknownMechanism:
             self._refuse(b"-ERR That mechanism is not offered\r\n")
         except Cancelled:
             self._refuse(b"-ERR Cancelled\r\n")
         except LineTooLong:
-            self._refuse(_LINE_TOO_LONG)
+            self._refuse(self.lineTooLong)
         except ParseError:
             self._refuse(_SYNTAX)
         else:
             await self._enter(credentials)
-
-    async def _challenge(self, challenge: bytes) -> bytes:
-        self.write(b"+ " + challenge + b"\r\n")
-        return await self.readLine(MAX_RESPONSE_OCTETS)
 
     async def _enter(self, credentials: Credentials) -> None:
         try:
@@ -271,10 +246,10 @@ class POP3(Gate):
         try:
             listing = await listMaildrop(loggedIn.avatar.mailbox)
         except BaseException:
-            loggedIn.logout()
+            self._door.leave()
             self.login = ""
             raise
-        self._loggedIn, self._listing = loggedIn, listing
+        self._listing = listing
         self._shelf = Shelf(self._mailbox, listing)
         self.setDeadline(0)
         self.setTimeout(self.entrance.settings.seconds("pop3.idle_timeout"))
@@ -284,8 +259,8 @@ class POP3(Gate):
 
     @property
     def _mailbox(self) -> IMailbox:
-        assert self._loggedIn is not None
-        mailbox: IMailbox = self._loggedIn.avatar.mailbox
+        assert self._door.loggedIn is not None
+        mailbox: IMailbox = self._door.loggedIn.avatar.mailbox
         return mailbox
 
     @property

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import field, frozen
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from zope.interface import Interface
 
 from osxmail.errors import (
@@ -163,7 +163,7 @@ class LoggedIn:
     A login that went well.
 
     @ivar avatar: what the realm has for the interface that was asked for.
-    @ivar logout: to be called once, when the session ends.
+    @ivar logout: to be called once: see L{Doorkeeper.leave}.
     """
 
     record: Record
@@ -175,15 +175,21 @@ class Doorkeeper:
     """
     The logins of one session.
 
+    @ivar loggedIn: who has come in, or C{None}.
     @ivar failures: wrong passwords so far.
     """
 
-    __slots__ = ("_gate", "_interface", "_portal", "failures")
+    __slots__ = ("_gate", "_interface", "_portal", "failures", "loggedIn")
 
-    def __init__(self, gate: Gate, portal: Portal, interface: type[Interface]) -> None:
+    def __init__(self, gate: Gate, portal: Portal | None, interface: type[Interface]) -> None:
+        """
+        @param portal: C{None} lets nobody in.
+        @param interface: of the avatar that the session wants.
+        """
         self._gate = gate
         self._portal = portal
         self._interface = interface
+        self.loggedIn: LoggedIn | None = None
         self.failures = 0
 
     @property
@@ -202,7 +208,7 @@ class Doorkeeper:
         """
         What to announce now; empty where no password may pass.
         """
-        return tuple(MECHANISMS) if self.mayShowPassword else ()
+        return tuple(MECHANISMS) if self._portal is not None and self.mayShowPassword else ()
 
     @property
     def isExhausted(self) -> bool:
@@ -211,19 +217,18 @@ class Doorkeeper:
         """
         return self.failures >= self._gate.entrance.settings.number("auth.failures_per_connection")
 
-    async def converse(
-        self, mechanism: str, initial: bytes | None, ask: Callable[[bytes], Awaitable[bytes]]
-    ) -> Credentials:
+    async def converse(self, mechanism: str, initial: bytes | None, prompt: bytes) -> Credentials:
         """
         A whole SASL exchange.
 
         @param mechanism: its name, in any case.
-        @param initial: the initial response, decoded; C{None} if there was none.
-        @param ask: sends a challenge (base64, without line end) and returns the client's line.
+        @param initial: the initial response as it stood on the line; C{None} if there was none.
+        @param prompt: what the protocol puts before a challenge.
         @raise UnknownMechanism: it is none of ours.
         @raise EncryptionRequired: a password may not pass in this session.
         @raise Cancelled: by the client.
         @raise ParseError: what the client said cannot be understood.
+        @raise LineTooLong: it said too much.
         """
         make = MECHANISMS.get(mechanism.upper())
         if make is None:
@@ -231,15 +236,16 @@ class Doorkeeper:
         if not self.mayShowPassword:
             raise EncryptionRequired
         exchange = make()
-        said = exchange.respond(initial)
+        said = exchange.respond(None if initial is None else decodeInitial(initial))
         while not isinstance(said, Credentials):
-            said = exchange.respond(decodeResponse(await ask(b64encode(said))))
+            self._gate.write(prompt + b64encode(said) + b"\r\n")
+            said = exchange.respond(decodeResponse(await self._gate.readLine(MAX_RESPONSE_OCTETS)))
         return said
 
     async def authenticate(self, credentials: Credentials) -> LoggedIn:
         """
         Let somebody in.  A wrong password is answered after C{auth.failure_delay}; the caller looks at
-        L{isExhausted} afterwards.  The session's C{login} is set.
+        L{isExhausted} afterwards.  L{loggedIn} and the session's C{login} are set.
 
         @raise EncryptionRequired: a password may not pass in this session; it was not looked at.
         @raise AuthenticationFailed: wrong login or password.
@@ -255,19 +261,28 @@ class Doorkeeper:
         except (AuthenticationFailed, LoginRefused) as error:
             self._tell(credentials, visitor, failed=type(error).__name__)
             self.failures += 1
-            await self._wait(self._gate.entrance.settings.seconds("auth.failure_delay"))
+            await deferLater(self._gate.clock, self._gate.entrance.settings.seconds("auth.failure_delay"))
             raise
         except MailError as error:
             self._tell(credentials, visitor, failed=type(error).__name__)
             raise
+        self.loggedIn = loggedIn
         self._gate.login = str(loggedIn.record.address)
         self._tell(credentials, visitor)
         return loggedIn
 
+    def leave(self) -> None:
+        """
+        Whoever has come in leaves; harmless when nobody has.
+        """
+        loggedIn, self.loggedIn = self.loggedIn, None
+        if loggedIn is not None:
+            loggedIn.logout()
+
     async def _ask(self, credentials: Credentials, visitor: Visitor) -> LoggedIn:
         username, password = credentials.username, credentials.password
         # An empty password is no password: a directory would take a bind with it for an anonymous one.
-        if not username or not password or "\0" in username or "\0" in password:
+        if self._portal is None or not username or not password or "\0" in username or "\0" in password:
             raise AuthenticationFailed
         try:
             _interface, avatar, logout = await self._portal.login(
@@ -301,10 +316,3 @@ class Doorkeeper:
         if failed:
             fields["why"] = failed
         gate.log.info("{event}", **fields)
-
-    async def _wait(self, seconds: float) -> None:
-        if seconds <= 0:
-            return
-        turn: Deferred[None] = Deferred()
-        self._gate.clock.callLater(seconds, turn.callback, None)
-        await turn

@@ -97,12 +97,12 @@ class SMTP(SMTPSession):
 
     async def smtp_MAIL(self, argument: bytes) -> None:
         if not self._helo:
-            return self._refuse(HELLO_FIRST)
+            return self._reject(HELLO_FIRST)
         if self._mail is not None:
-            return self._refuse(IN_TRANSACTION)
+            return self._reject(IN_TRANSACTION)
         why = self._mayNotSend()
         if why is not None:
-            return self._refuse(why)
+            return self._reject(why)
         mail = parseMail(argument, MAIL_PARAMETERS)
         if self._answer(await self.factory.reception.checkSender(self._clientNow(), mail.sender, mail.sizeOctets)):
             self._mail = mail
@@ -111,9 +111,9 @@ class SMTP(SMTPSession):
     async def smtp_RCPT(self, argument: bytes) -> None:
         mail = self._mail
         if mail is None:
-            return self._refuse(_MAIL_FIRST)
+            return self._reject(_MAIL_FIRST)
         if self._content is not None:
-            return self._refuse(_IN_CONTENT)
+            return self._reject(_IN_CONTENT)
         command = parseRcpt(argument, mail.smtputf8, RCPT_PARAMETERS)
         if self._answers >= self.entrance.settings.number("smtp.max_recipients"):
             # RFC 5321 4.5.3.1.10.  No error of the peer's: it will send these another copy.
@@ -144,7 +144,7 @@ class SMTP(SMTPSession):
     async def smtp_DATA(self, argument: bytes) -> None:
         why = NO_ARGUMENT if argument else _IN_CONTENT if self._content is not None else self._notReady()
         if why is not None:
-            return self._refuse(why)
+            return self._reject(why)
         content = self._newContent()
         self.write(_GO_AHEAD)
         await content.readData()

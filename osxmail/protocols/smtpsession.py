@@ -21,12 +21,13 @@ from osxmail.mail.smtpcommand import (
     parseHello,
 )
 from osxmail.mail.smtpreply import Reply
-from osxmail.protocols.base import Gate, GateFactory, LineTooLong
+from osxmail.protocols.base import GateFactory, LineTooLong
 from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.realm import ISubmitter
 from osxmail.protocols.replies import rowFor, smtpReply
-from osxmail.protocols.sasl import MAX_RESPONSE_OCTETS, Cancelled, Doorkeeper, LoggedIn, UnknownMechanism
+from osxmail.protocols.sasl import Cancelled, UnknownMechanism
 from osxmail.protocols.sessions import Flooded, SessionEnd, TimedOut
+from osxmail.protocols.verbs import VerbSession
 
 #: Browsers that were made to talk to us: nothing they say is worth an answer.
 _WEB_VERBS = frozenset({"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS"})
@@ -40,9 +41,7 @@ def reply(code: int, enhanced: str, text: str) -> Reply:
 
 
 _OK = reply(250, "2.0.0", "OK").render()
-_LINE_TOO_LONG = reply(500, "5.5.2", "Line too long")
 _UNKNOWN = reply(500, "5.5.1", "That command is not known here")
-_TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors")
 _TOO_MANY_PASSWORDS = reply(421, "4.7.0", "Too many wrong passwords")
 _NOT_OFFERED = reply(502, "5.5.1", "That is not offered here")
 _SECURE_ALREADY = reply(503, "5.5.1", "TLS is on")
@@ -62,7 +61,7 @@ class SMTPSessionFactory(GateFactory):
         self.portal = portal
 
 
-class SMTPSession(Gate):
+class SMTPSession(VerbSession):
     """
     One session.
     """
@@ -74,44 +73,26 @@ class SMTPSession(Gate):
     )
     #: The word for Received's C{with} (RFC 3848), without S and A.
     extendedWord: ClassVar[str] = "ESMTP"
+    dispatch = "smtp_"
+    longestLineOctets = MAX_AUTH_OCTETS
+    lineTooLong = reply(500, "5.5.2", "Line too long").render()
+    tooManyErrors = reply(421, "4.7.0", "Too many errors").render()
     factory: SMTPSessionFactory
 
     def __init__(self, factory: SMTPSessionFactory) -> None:
-        super().__init__(factory)
+        super().__init__(factory, factory.portal, ISubmitter)
         self._helo = ""
         self._isExtended = False
         self._client: Client | None = None
-        self._door = Doorkeeper(self, factory.portal, ISubmitter) if factory.portal is not None else None
-        self._loggedIn: LoggedIn | None = None
-        self._errors = 0
         self._messages = 0
-        self._isOver = False
 
     # --------------------------------------------------------------------------------------------- session
 
     async def session(self) -> None:
-        settings = self.entrance.settings
-        self.setTimeout(settings.seconds("smtp.idle_timeout"))
+        self.setTimeout(self.entrance.settings.seconds("smtp.idle_timeout"))
         self._limitTime()
         self.write(f"220 {self.entrance.hostname} {self.extendedWord} osxmail\r\n".encode())
-        try:
-            while not self._isOver:
-                try:
-                    line = await self.readLine(MAX_AUTH_OCTETS, atRest=True)
-                except LineTooLong:
-                    self._refuse(_LINE_TOO_LONG)
-                else:
-                    await self._obey(line)
-                if self.isCongested:
-                    # Answers that nobody reads must not pile up.
-                    await self.drain()
-                if self._errors and self._errors >= settings.number("smtp.max_errors") and not self._isOver:
-                    self.write(_TOO_MANY_ERRORS.render())
-                    return
-        finally:
-            self._forget()
-            if self._loggedIn is not None:
-                self._loggedIn.logout()
+        await self._converse()
 
     def _limitTime(self) -> None:
         """
@@ -119,32 +100,36 @@ class SMTPSession(Gate):
         """
         self.setDeadline(self.entrance.settings.seconds("smtp.session_limit"))
 
+    def _mostErrors(self) -> int:
+        return self.entrance.settings.number("smtp.max_errors")
+
+    def _leave(self) -> None:
+        self._forget()
+
     async def _obey(self, line: bytes) -> None:
-        self.commands += 1
-        verb = "?"
         try:
             command = parseCommand(line)
-            verb = command.verb
-            if verb not in self.verbs:
-                if verb in _WEB_VERBS:
-                    self._isOver = True
-                self._refuse(_UNKNOWN)
-            elif len(line) > MAX_COMMAND_OCTETS - 2 and verb != "AUTH":
-                self._refuse(_LINE_TOO_LONG)
-                # How much content was to follow cannot be told from what was not read.
-                self._isOver = verb == "BDAT"
-            else:
-                await getattr(self, "smtp_" + verb)(command.argument)
         except CommandError as error:
-            self._refuse(error.reply)
-        except SessionEnd:
-            raise
-        except Exception as error:  # noqa: BLE001 — a fault of ours is answered with an id, and the session goes on
-            self._refuse(smtpReply(error, self.sessionId, verb))
+            self._reject(error.reply)
+            return
+        verb = command.verb
+        if verb not in self.verbs:
+            if verb in _WEB_VERBS:
+                self._isOver = True
+            self._reject(_UNKNOWN)
+        elif len(line) > MAX_COMMAND_OCTETS - 2 and verb != "AUTH":
+            self._refuse(self.lineTooLong)
+            # How much content was to follow cannot be told from what was not read.
+            self._isOver = verb == "BDAT"
+        else:
+            await self._carryOut(verb, command.argument)
 
-    def _refuse(self, why: Reply) -> None:
-        self._errors += 1
-        self.write(why.render())
+    def _told(self, error: Exception, verb: str) -> bytes:
+        answer = error.reply if isinstance(error, CommandError) else smtpReply(error, self.sessionId, verb)
+        return answer.render()
+
+    def _reject(self, why: Reply) -> None:
+        self._refuse(why.render())
 
     def _answer(self, decision: Decision) -> bool:
         self.write(decision.reply.render())
@@ -167,7 +152,7 @@ class SMTPSession(Gate):
     def _clientNow(self) -> Client:
         client = self._client
         if client is None:
-            login = self._loggedIn
+            login = self._door.loggedIn
             client = self._client = Client(
                 host=self.peerHost,
                 port=self.peerPort,
@@ -182,7 +167,7 @@ class SMTPSession(Gate):
         return client
 
     def _word(self, word: str) -> str:
-        return word + ("S" if self.isSecure else "") + ("A" if self._loggedIn is not None else "")
+        return word + ("S" if self.isSecure else "") + ("A" if self._door.loggedIn is not None else "")
 
     # --------------------------------------------------------------------------------- for the gate to say
 
@@ -192,7 +177,7 @@ class SMTPSession(Gate):
     def lastWords(self, end: SessionEnd) -> bytes:
         host = self.entrance.hostname
         if isinstance(end, Flooded):
-            return _LINE_TOO_LONG.render()
+            return self.lineTooLong
         if isinstance(end, TimedOut):
             return reply(421, "4.4.2", f"{host}: this took too long").render()
         return reply(421, "4.3.2", f"{host}: closing the connection; try again later").render()
@@ -226,19 +211,19 @@ class SMTPSession(Gate):
         names = ["PIPELINING", f"SIZE {limit}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"]
         if self.entrance.tls is not None and not self.isSecure:
             names.append("STARTTLS")
-        if self._door is not None and self._offersLogin() and self._loggedIn is None and self._door.mechanisms:
+        if self._offersLogin() and self._door.loggedIn is None and self._door.mechanisms:
             names.append("AUTH " + " ".join(self._door.mechanisms))
         return names
 
     async def smtp_STARTTLS(self, argument: bytes) -> None:
         if argument:
-            self._refuse(NO_ARGUMENT)
+            self._reject(NO_ARGUMENT)
         elif self.entrance.tls is None:
-            self._refuse(_NOT_OFFERED)
+            self._reject(_NOT_OFFERED)
         elif self.isSecure:
-            self._refuse(_SECURE_ALREADY)
-        elif self._loggedIn is not None:
-            self._refuse(_LOGGED_IN_ALREADY)
+            self._reject(_SECURE_ALREADY)
+        elif self._door.loggedIn is not None:
+            self._reject(_LOGGED_IN_ALREADY)
         else:
             self.write(reply(220, "2.0.0", "Go on with TLS").render())
             # RFC 3207 4.2: whatever we know from the client is forgotten.
@@ -254,33 +239,32 @@ class SMTPSession(Gate):
         return self.entrance.settings.flag("smtp.authentication")
 
     async def smtp_AUTH(self, argument: bytes) -> None:
-        door = self._door
-        if door is None or not self._offersLogin():
-            self._refuse(_NOT_OFFERED)
+        if not self._offersLogin():
+            self._reject(_NOT_OFFERED)
         elif not self._isExtended:
-            self._refuse(HELLO_FIRST)
-        elif self._loggedIn is not None:
-            self._refuse(_LOGGED_IN_ALREADY)
+            self._reject(HELLO_FIRST)
+        elif self._door.loggedIn is not None:
+            self._reject(_LOGGED_IN_ALREADY)
         elif self._inTransaction:
             # RFC 4954 4: not during a transaction.
-            self._refuse(IN_TRANSACTION)
+            self._reject(IN_TRANSACTION)
         else:
-            answer = await self._logIn(door, argument)
+            answer = await self._logIn(argument)
             if answer.isPositive:
                 self._client = None
                 self._limitTime()
                 self.write(answer.render())
                 return
-            self._refuse(answer)
-            if door.isExhausted:
+            self._reject(answer)
+            if self._door.isExhausted:
                 self.write(_TOO_MANY_PASSWORDS.render())
                 self._isOver = True
 
-    async def _logIn(self, door: Doorkeeper, argument: bytes) -> Reply:
+    async def _logIn(self, argument: bytes) -> Reply:
         command = parseAuth(argument)
         try:
-            credentials = await door.converse(command.mechanism, command.initial, self._challenge)
-            self._loggedIn = await door.authenticate(credentials)
+            credentials = await self._door.converse(command.mechanism, command.initial, b"334 ")
+            await self._door.authenticate(credentials)
         except UnknownMechanism:
             return reply(504, "5.5.4", "That mechanism is not offered")
         except Cancelled:
@@ -299,10 +283,6 @@ class SMTPSession(Gate):
             return smtpReply(error, self.sessionId, "AUTH")
         return reply(235, "2.7.0", "Welcome")
 
-    async def _challenge(self, challenge: bytes) -> bytes:
-        self.write(b"334 " + challenge + b"\r\n")
-        return await self.readLine(MAX_RESPONSE_OCTETS)
-
     # ---------------------------------------------------------------------------------------------- others
 
     async def smtp_RSET(self, argument: bytes) -> None:
@@ -315,7 +295,7 @@ class SMTPSession(Gate):
     async def smtp_VRFY(self, argument: bytes) -> None:
         # RFC 5321 7.3: whom there is, is told in answer to RCPT only.
         if not argument:
-            self._refuse(reply(501, "5.5.4", "Say whom"))
+            self._reject(reply(501, "5.5.4", "Say whom"))
         else:
             self.write(reply(252, "2.5.2", "Send a message and see").render())
 

@@ -32,12 +32,12 @@ class Submission(SMTP):
         return True
 
     def _mayNotSend(self) -> Reply | None:
-        if self._loggedIn is not None:
+        if self._door.loggedIn is not None:
             return None
-        return _LOGIN_FIRST if self._door is None or self._door.mayShowPassword else _TLS_FIRST
+        return _LOGIN_FIRST if self._door.mayShowPassword else _TLS_FIRST
 
     def _limitTime(self) -> None:
-        if self._loggedIn is None:
+        if self._door.loggedIn is None:
             self.setDeadline(self.entrance.settings.seconds("login.timeout"))
         else:
             super()._limitTime()

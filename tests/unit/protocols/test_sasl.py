@@ -25,15 +25,17 @@ from osxmail.errors import (
     ParseError,
 )
 from osxmail.mail.record import AccountState
-from osxmail.protocols.base import Gate, GateFactory
+from osxmail.protocols.base import Gate, GateFactory, LineTooLong
 from osxmail.protocols.realm import ISubmitter, MailRealm
 from osxmail.protocols.sasl import (
     MAX_PASSWORD_OCTETS,
+    MAX_RESPONSE_OCTETS,
     MAX_USERNAME_OCTETS,
     MECHANISMS,
     Cancelled,
     Credentials,
     Doorkeeper,
+    LoggedIn,
     Login,
     Plain,
     UnknownMechanism,
@@ -103,10 +105,14 @@ class MechanismTests(SynchronousTestCase):
 
 
 class Silent(Gate):
+    """
+    Leaves what is sent to the test.
+    """
+
     protocolName = "smtp"
 
     async def session(self) -> None:
-        await self.readLine(100)
+        await Deferred()
 
 
 class SilentFactory(GateFactory):
@@ -217,36 +223,53 @@ class DoorkeeperTests(SynchronousTestCase):
             if not allowed:
                 self.failureResultOf(self.enter(door, Credentials("anna", "secret")), EncryptionRequired)
                 self.failureResultOf(
-                    Deferred.fromCoroutine(door.converse("PLAIN", b"\0anna\0secret", self.never)), EncryptionRequired
+                    Deferred.fromCoroutine(door.converse("PLAIN", b"AGFubmEAc2VjcmV0", b"+ ")), EncryptionRequired
                 )
         self.settings.change("auth.cleartext", "never")
         self.assertTrue(self.door("192.0.2.1", isTLS=True).mayShowPassword)
 
-    async def never(self, challenge: bytes) -> bytes:
-        raise AssertionError("asked")
-
     def converse(self, mechanism: str, initial: bytes | None, *answers: bytes) -> Deferred[Credentials]:
-        self.asked: list[bytes] = []
-        waiting = list(answers)
-
-        async def ask(challenge: bytes) -> bytes:
-            self.asked.append(challenge)
-            return waiting.pop(0)
-
-        return Deferred.fromCoroutine(self.door().converse(mechanism, initial, ask))
+        door = self.door()
+        said = Deferred.fromCoroutine(door.converse(mechanism, initial, b"334 "))
+        for answer in answers:
+            self.gate.dataReceived(answer + b"\r\n")
+        self.asked = self.gate.transport.take().splitlines()
+        return said
 
     def test_converse(self) -> None:
         plain = b64encode(b"\0anna\0secret")
         said = self.successResultOf(self.converse("plain", None, plain))
-        self.assertEqual((said.username, self.asked), ("anna", [b""]))
-        self.successResultOf(self.converse("PLAIN", b"\0anna\0secret"))
+        self.assertEqual((said.username, self.asked), ("anna", [b"334 "]))
+        self.successResultOf(self.converse("PLAIN", plain))
         self.assertEqual(self.asked, [])
         said = self.successResultOf(self.converse("LOGIN", None, b64encode(b"anna"), b64encode(b"secret")))
         self.assertEqual(said.password, "secret")
-        self.assertEqual(self.asked, [b"VXNlcm5hbWU6", b"UGFzc3dvcmQ6"])
+        self.assertEqual(self.asked, [b"334 VXNlcm5hbWU6", b"334 UGFzc3dvcmQ6"])
 
     def test_converseGoneWrong(self) -> None:
         self.failureResultOf(self.converse("CRAM-MD5", None), UnknownMechanism)
         self.failureResultOf(self.converse("LOGIN", None, b"*"), Cancelled)
         self.failureResultOf(self.converse("LOGIN", None, b"!"), ParseError)
-        self.failureResultOf(self.converse("PLAIN", b"", b""), ParseError)
+        self.failureResultOf(self.converse("PLAIN", b"=", b""), ParseError)
+        self.failureResultOf(self.converse("PLAIN", b"*"), ParseError)
+        self.failureResultOf(self.converse("LOGIN", None, b"x" * MAX_RESPONSE_OCTETS), LineTooLong)
+
+    def test_leaving(self) -> None:
+        """
+        What somebody got is given back once, however often the session ends.
+        """
+        door = self.door()
+        door.leave()
+        given = []
+        door.loggedIn = LoggedIn(person("anna"), None, lambda: given.append(1))
+        door.leave()
+        door.leave()
+        self.assertEqual((given, door.loggedIn), ([1], None))
+
+    def test_nobodyGetsInWithoutAPortal(self) -> None:
+        self.portal = None
+        door = self.door()
+        self.assertEqual(door.mechanisms, ())
+        result = self.enter(door, Credentials("anna", "secret"))
+        self.clock.advance(2)
+        self.failureResultOf(result, AuthenticationFailed)

@@ -107,6 +107,20 @@ class Imap(Gate):
         """
         return BEFORE if self.account is None else AUTHENTICATED if self.view is None else SELECTED
 
+    def ownAccount(self) -> IAccount:
+        """
+        L{account}, for commands that come after the login only.
+        """
+        assert self.account is not None
+        return self.account
+
+    def selectedView(self) -> SelectedView:
+        """
+        L{view}, for commands that come in a selected mailbox only.
+        """
+        assert self.view is not None
+        return self.view
+
     @property
     def limits(self) -> Limits:
         """
@@ -240,6 +254,16 @@ class Imap(Gate):
 
     def _notClaimed(self, failure: object) -> None:
         self.log.debug("{event}", event="recent.not_claimed", session=self.sessionId, why=str(failure))
+
+    def enableCondstore(self) -> None:
+        """
+        From now on, changes are told with MODSEQ (RFC 7162 3.1).
+        """
+        if self.isCondstore:
+            return
+        self.isCondstore = True
+        if self.view is not None:
+            self.write(b"* OK [HIGHESTMODSEQ %d] CONDSTORE is on\r\n" % self.view.modseq)
 
     # ------------------------------------------------------------------------------------------ unasked changes
 

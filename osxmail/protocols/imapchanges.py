@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-
 from osxmail.mail.flags import SYSTEM_FLAGS
 from osxmail.mail.imapresponse import renderFlags
 from osxmail.protocols.base import LineTooLong
@@ -25,15 +23,6 @@ if TYPE_CHECKING:
 SLICE_MESSAGES = 4000
 #: EXPUNGE responses that are written at once.
 SLICE_EXPUNGES = 10_000
-
-
-async def othersTurn(session: Imap) -> None:
-    """
-    Let the reactor do other work.
-    """
-    turn: Deferred[None] = Deferred()
-    session.clock.callLater(0, turn.callback, None)
-    await turn
 
 
 def renderKeywords(view: SelectedView) -> bytes:
@@ -74,7 +63,7 @@ async def tellChanges(
         for start in range(0, len(numbers), SLICE_EXPUNGES):
             if start:
                 await session.drain()
-                await othersTurn(session)
+                await session.letOthers()
             session.write(
                 b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers[start : start + SLICE_EXPUNGES]])
             )
@@ -97,7 +86,7 @@ async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: boo
     for start in range(0, len(uids), SLICE_MESSAGES):
         if start:
             await session.drain()
-            await othersTurn(session)
+            await session.letOthers()
         part = uids[start : start + SLICE_MESSAGES]
         located = view.located([index for index in map(view.indexOf, part) if index >= 0])
         session.write(lines.render(withoutOwn(view, located, own) if own else located))

@@ -122,17 +122,6 @@ async def enable(session: Imap, command: Enable) -> bytes:
     enabled = b""
     if "CONDSTORE" in command.extensions:
         enabled = b" CONDSTORE"
-        enableCondstore(session)
+        session.enableCondstore()
     session.write(b"* ENABLED%b\r\n" % enabled)
     return b"OK ENABLE completed"
-
-
-def enableCondstore(session: Imap) -> None:
-    """
-    From now on, changes are told with MODSEQ (RFC 7162 3.1).
-    """
-    if session.isCondstore:
-        return
-    session.isCondstore = True
-    if session.view is not None:
-        session.write(b"* OK [HIGHESTMODSEQ %d] CONDSTORE is on\r\n" % session.view.modseq)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from osxmail.mail.fetchattributes import SNAPSHOT_ITEMS, FetchItems
 from osxmail.mail.flags import SEEN
 from osxmail.mail.imapcommand import Fetch
-from osxmail.protocols.imapchanges import SLICE_MESSAGES, othersTurn, tellKeywords
-from osxmail.protocols.imapentering import enableCondstore
+from osxmail.protocols.imapchanges import SLICE_MESSAGES, tellKeywords
 from osxmail.protocols.imaplines import Lines
-from osxmail.protocols.imapmessages import GONE, viewOf
+from osxmail.protocols.imapmessages import GONE
 from osxmail.protocols.imapsections import Sections
 from osxmail.protocols.imapselected import Indexes, Located, SelectedView, slices
 
@@ -33,13 +32,13 @@ _RENDERED_NAMES = {"envelope": b"ENVELOPE ", "body": b"BODY ", "bodystructure": 
 
 
 async def fetch(session: Imap, command: Fetch) -> bytes:
-    view = viewOf(session)
+    view = session.selectedView()
     ranges = view.indexRanges(command.messages, command.isUid)
     items = command.items.including("UID") if command.isUid else command.items
     if command.changedSince is not None:
         items = items.including("MODSEQ")  # RFC 7162 3.1.4.1
     if "MODSEQ" in items.simple:
-        enableCondstore(session)
+        session.enableCondstore()
     await view.snapshot.loaded()
     tellKeywords(session, view)
     answer = _Answer(session, view, items, command.changedSince)
@@ -52,7 +51,7 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
         else:
             answer.fromSnapshot(indexes)
         await session.drain()
-        await othersTurn(session)
+        await session.letOthers()
     if answer.failure is not None:
         raise answer.failure
     # RFC 2180 4.1.2: what another session has expunged, and this one has not been told of, cannot be answered.
@@ -161,7 +160,7 @@ class _Answer:
                 gathered.clear()
                 octets = 0
                 await session.drain()
-                await othersTurn(session)
+                await session.letOthers()
         self.missing += len(uids) - len(messages)
         session.write(b"".join(gathered))
 

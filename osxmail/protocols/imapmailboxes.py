@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from osxmail.errors import MailError
-from osxmail.interfaces import IAccount, IMailbox
+from osxmail.interfaces import IMailbox
 from osxmail.mail.acceptance import MailboxStatus
 from osxmail.mail.flags import SEEN
 from osxmail.mail.imapcommand import Create, ListMailboxes, Named, Plain, Rename, Select, Status
@@ -17,8 +17,7 @@ from osxmail.mail.imapresponse import renderListing, renderStatus
 from osxmail.mail.mailboxname import INBOX, Pattern, parents
 from osxmail.mail.searchkeys import UidSet
 from osxmail.mail.sequenceset import MAX_NUMBER
-from osxmail.protocols.imapchanges import othersTurn, renderKeywords
-from osxmail.protocols.imapentering import enableCondstore
+from osxmail.protocols.imapchanges import renderKeywords
 from osxmail.protocols.imapselected import SelectedView
 
 if TYPE_CHECKING:
@@ -30,14 +29,6 @@ SLICE_MAILBOXES = 500
 SLICE_MATCHED = 20_000
 #: SELECT waits until the flags of so many messages are loaded.
 AWAITED_MESSAGES = 500
-
-
-def accountOf(session: Imap) -> IAccount:
-    """
-    The account of a session that has logged in.
-    """
-    assert session.account is not None
-    return session.account
 
 
 async def namespace(session: Imap, command: Plain) -> bytes:
@@ -60,7 +51,7 @@ async def examine(session: Imap, command: Select) -> bytes:
 async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
     await session.deselect()
-    mailbox = await accountOf(session).mailbox(command.mailbox)
+    mailbox = await session.ownAccount().mailbox(command.mailbox)
     status = await mailbox.status()
     view = SelectedView(command.mailbox, mailbox, isReadOnly, session.changed, session.gone)
     firstRecent, uidnext = status.firstRecentUid, status.uidnext
@@ -100,18 +91,18 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
 
 
 async def create(session: Imap, command: Create) -> bytes:
-    await accountOf(session).createMailbox(command.mailbox, command.specialUse)
+    await session.ownAccount().createMailbox(command.mailbox, command.specialUse)
     return b"OK CREATE completed"
 
 
 async def delete(session: Imap, command: Named) -> bytes:
     view = session.view
     if view is None or view.name != command.mailbox:
-        await accountOf(session).deleteMailbox(command.mailbox)
+        await session.ownAccount().deleteMailbox(command.mailbox)
         return b"OK DELETE completed"
     view.onGone = _expected
     try:
-        await accountOf(session).deleteMailbox(command.mailbox)
+        await session.ownAccount().deleteMailbox(command.mailbox)
     except MailError:
         view.onGone = session.gone
         raise
@@ -126,7 +117,7 @@ def _expected() -> None:
 
 
 async def rename(session: Imap, command: Rename) -> bytes:
-    await accountOf(session).renameMailbox(command.mailbox, command.newName)
+    await session.ownAccount().renameMailbox(command.mailbox, command.newName)
     view = session.view
     if view is not None and command.mailbox != INBOX:
         if view.name == command.mailbox:
@@ -137,12 +128,12 @@ async def rename(session: Imap, command: Rename) -> bytes:
 
 
 async def subscribe(session: Imap, command: Named) -> bytes:
-    await accountOf(session).subscribe(command.mailbox, True)
+    await session.ownAccount().subscribe(command.mailbox, True)
     return b"OK SUBSCRIBE completed"
 
 
 async def unsubscribe(session: Imap, command: Named) -> bytes:
-    await accountOf(session).subscribe(command.mailbox, False)
+    await session.ownAccount().subscribe(command.mailbox, False)
     return b"OK UNSUBSCRIBE completed"
 
 
@@ -157,7 +148,7 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
         # RFC 3501 6.3.8: an empty name asks for the delimiter.
         session.write(b'* LIST (\\Noselect) "/" ""\r\n')
         return b"OK LIST completed"
-    account = accountOf(session)
+    account = session.ownAccount()
     statuses = await account.listMailboxes()
     subscribed = frozenset(await account.subscriptions()) if _needsSubscriptions(command) else frozenset()
     names = [*(status.name for status in statuses), *subscribed]
@@ -168,12 +159,12 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
         session.write(line)
         if status is not None and command.statusItems:
             if "HIGHESTMODSEQ" in command.statusItems:
-                enableCondstore(session)
+                session.enableCondstore()
             numbers = await _numbers(session, status, None, command.statusItems)
             session.write(renderStatus(status.name, numbers))
         if count % SLICE_MAILBOXES == 0:
             await session.drain()
-            await othersTurn(session)
+            await session.letOthers()
     return b"OK LIST completed"
 
 
@@ -187,7 +178,7 @@ async def _matched(session: Imap, patterns: list[Pattern], names: Collection[str
         if any(pattern.matches(name) for pattern in patterns):
             found.add(name)
         if count % most == 0:
-            await othersTurn(session)
+            await session.letOthers()
     return frozenset(found)
 
 
@@ -260,7 +251,7 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
     LSUB (RFC 3501 6.3.9).
     """
     pattern = Pattern(command.reference + command.patterns[0])
-    names = await accountOf(session).subscriptions()
+    names = await session.ownAccount().subscriptions()
     matched = await _matched(session, [pattern], {*names, *(parent for name in names for parent in parents(name))})
     found: dict[str, str] = {name: "" for name in names if name in matched}
     if pattern.text.endswith("%"):
@@ -272,14 +263,14 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
         session.write(renderListing(b"LSUB", [found[name]] if found[name] else [], name))
         if count % SLICE_MAILBOXES == 0:
             await session.drain()
-            await othersTurn(session)
+            await session.letOthers()
     return b"OK LSUB completed"
 
 
 async def status(session: Imap, command: Status) -> bytes:
-    mailbox = await accountOf(session).mailbox(command.mailbox)
+    mailbox = await session.ownAccount().mailbox(command.mailbox)
     if "HIGHESTMODSEQ" in command.items:  # RFC 7162 3.1: one of the commands that enable
-        enableCondstore(session)
+        session.enableCondstore()
     numbers = await _numbers(session, await mailbox.status(), mailbox, command.items)
     session.write(renderStatus(command.mailbox, numbers))
     return b"OK STATUS completed"
@@ -300,7 +291,7 @@ async def _numbers(
     if "RECENT" in items:
         recent = 0
         if status.firstRecentUid < status.uidnext and status.messages:
-            mailbox = mailbox or await accountOf(session).mailbox(status.name)
+            mailbox = mailbox or await session.ownAccount().mailbox(status.name)
             recent = len(await mailbox.search(UidSet(((status.firstRecentUid, MAX_NUMBER),))))
         numbers["RECENT"] = recent
     return [(item, numbers[item]) for item in items]

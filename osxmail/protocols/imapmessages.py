@@ -13,10 +13,8 @@ from osxmail.errors import NoSuchMailbox, NotAllowed, OverQuota
 from osxmail.interfaces import IIncoming, IMailbox
 from osxmail.mail.imapcommand import Append, Expunge, Plain, Store, Transfer
 from osxmail.mail.sequenceset import SequenceSet, renderPairs, renderSet
-from osxmail.protocols.imapchanges import SLICE_MESSAGES, othersTurn, tellChanges, tellKeywords
-from osxmail.protocols.imapentering import enableCondstore
+from osxmail.protocols.imapchanges import SLICE_MESSAGES, tellChanges, tellKeywords
 from osxmail.protocols.imaplines import Lines
-from osxmail.protocols.imapmailboxes import accountOf
 from osxmail.protocols.imapreading import CHUNK_OCTETS, passRest
 from osxmail.protocols.imapselected import SelectedView
 
@@ -24,14 +22,6 @@ if TYPE_CHECKING:
     from osxmail.protocols.imap import Imap
 
 GONE = b"[EXPUNGEISSUED] Some of the messages are gone"  # RFC 5530 3
-
-
-def viewOf(session: Imap) -> SelectedView:
-    """
-    The view of a session that has selected a mailbox.
-    """
-    assert session.view is not None
-    return session.view
 
 
 def _needsWriting(view: SelectedView) -> None:
@@ -50,10 +40,10 @@ def _namedUids(view: SelectedView, messages: SequenceSet, isUid: bool) -> Sequen
 
 
 async def store(session: Imap, command: Store) -> bytes:
-    view = viewOf(session)
+    view = session.selectedView()
     _needsWriting(view)
     if command.unchangedSince is not None:
-        enableCondstore(session)
+        session.enableCondstore()
     uids = _namedUids(view, command.messages, command.isUid)
     if not len(uids):
         return b"OK Nothing to do"
@@ -105,7 +95,7 @@ async def _answer(
             session.write(lines.render(located))
             await session.drain()
         if start + SLICE_MESSAGES < len(told):
-            await othersTurn(session)
+            await session.letOthers()
     return missing
 
 
@@ -114,7 +104,7 @@ async def _answer(
 
 async def _target(session: Imap, name: str) -> IMailbox | None:
     try:
-        return await accountOf(session).mailbox(name)
+        return await session.ownAccount().mailbox(name)
     except NoSuchMailbox:
         return None
 
@@ -131,7 +121,7 @@ async def move(session: Imap, command: Transfer) -> bytes:
 
 
 async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
-    view = viewOf(session)
+    view = session.selectedView()
     if isMove:
         _needsWriting(view)
     uids = _namedUids(view, command.messages, command.isUid)
@@ -161,7 +151,7 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
 
 
 async def expunge(session: Imap, command: Expunge) -> bytes:
-    view = viewOf(session)
+    view = session.selectedView()
     _needsWriting(view)
     if command.messages is None:
         await view.mailbox.expunge()
@@ -176,7 +166,7 @@ async def close(session: Imap, command: Plain) -> bytes:
     """
     CLOSE (RFC 3501 6.4.2): expunges without telling, unless the mailbox was opened by EXAMINE.
     """
-    view = viewOf(session)
+    view = session.selectedView()
     if not view.isReadOnly:
         await view.mailbox.expunge()
     await session.deselect()
@@ -214,7 +204,7 @@ async def append(session: Imap, command: Append) -> bytes:
         return _TRY_CREATE
     if sizeOctets > CHUNK_OCTETS:
         # The store looks again; this spares the client to send a large message for nothing.
-        quota = await accountOf(session).quota()
+        quota = await session.ownAccount().quota()
         if quota.limitOctets and quota.usedOctets + sizeOctets > quota.limitOctets:
             raise OverQuota
     incoming = session.factory.store.incoming(limitOctets)

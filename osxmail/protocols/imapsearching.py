@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from osxmail.mail.imapcommand import Search
 from osxmail.mail.searchkeys import Modseq, Recent, SearchKey, Sequence, UidSet, leaves, replaced
 from osxmail.mail.sequenceset import MAX_NUMBER
-from osxmail.protocols.imapchanges import SLICE_MESSAGES, othersTurn
-from osxmail.protocols.imapentering import enableCondstore
-from osxmail.protocols.imapmessages import viewOf
+from osxmail.protocols.imapchanges import SLICE_MESSAGES
 from osxmail.protocols.imapselected import SelectedView, slices
 from osxmail.protocols.imapsnapshotsearch import Test, compiled
 
@@ -26,11 +24,11 @@ SLICE_LEAST = 50
 
 
 async def search(session: Imap, command: Search) -> bytes:
-    view = viewOf(session)
+    view = session.selectedView()
     key = resolved(view, command.key)
     hasModseq = any(isinstance(leaf, Modseq) for leaf in leaves(key))
     if hasModseq:
-        enableCondstore(session)
+        session.enableCondstore()
     await view.snapshot.loaded()
     test = compiled(key, view.snapshot.keywords)
     count = sum(1 for _ in leaves(key))
@@ -60,7 +58,7 @@ async def _inSnapshot(session: Imap, view: SelectedView, test: Test, keys: int) 
     found: list[int] = []
     for indexes in slices([range(view.count)] if view.count else [], max(SLICE_LEAST, SLICE_MESSAGES // keys)):
         if indexes[0]:
-            await othersTurn(session)
+            await session.letOthers()
         found += [number - 1 for number in test(view.snapshot, view.located(indexes))]
     return found
 
@@ -70,7 +68,7 @@ async def _inStore(session: Imap, view: SelectedView, key: SearchKey) -> list[in
     found: list[int] = []
     for start in range(0, len(uids), SLICE_MESSAGES):
         if start:
-            await othersTurn(session)
+            await session.letOthers()
         found += [index for index in map(view.indexOf, uids[start : start + SLICE_MESSAGES]) if index >= 0]
     return found
 
@@ -86,6 +84,6 @@ async def _answer(session: Imap, view: SelectedView, indexes: list[int], isUid: 
         numbers = view.uidsOf(part) if isUid else [index + 1 for index in part]
         session.write(b"".join([b" %d" % number for number in numbers]))
         await session.drain()
-        await othersTurn(session)
+        await session.letOthers()
     # RFC 7162 3.1.5: the highest MODSEQ of what was found, if anything was.
     session.write(b" (MODSEQ %d)\r\n" % highest if highest else b"\r\n")

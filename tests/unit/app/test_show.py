@@ -61,3 +61,36 @@ class ShowTests(SynchronousTestCase):
         for words in ("auth.cleartext = never", row.help, "never, loopback, always", "the default is loopback"):
             self.assertIn(words, text)
         self.assertIn("auth.cleartext", shown(show.settings, [value]))
+
+    def test_account(self) -> None:
+        value = {"address": "a@x.test", "login": "a", "name": "", "addresses": ["a@x.test"], "state": "forward",
+                 "forward": ["b@y.test"], "keepCopy": True, "mailHost": "", "pop": False, "imap": True, "admin": False,
+                 "usedOctets": 2048, "messages": 1, "quotaOctets": 0, "source": [["dn", "uid=a"]],
+                 "warnings": ["odd"], "mailboxes": []}  # fmt: skip
+        lines = [" ".join(line.split()) for line in shown(show.account, value).splitlines()]
+        for line in ("address a@x.test", "state forward to b@y.test, a copy is kept here", "may use IMAP",
+                     "used 2.0 KB in 1 message", "quota unlimited", "dn uid=a", "warning odd"):  # fmt: skip
+            self.assertIn(line, lines)
+        # An address that is kept for later is not where mail goes now.
+        self.assertNotIn("b@y.test", shown(show.account, {**value, "state": "enabled"}))
+
+    def test_traceSaysNothingOfWhatIsEmpty(self) -> None:
+        fields = {"sender": "a@x.test", "queued": [], "login": "", "recipients": ["b@y.test", "c@y.test"]}
+        event = {"time": 1.0, "event": "message.accepted", "queueId": "A1", "messageId": "m@x", "fields": fields}
+        text = shown(show.trace, [event, {**event, "event": "queue.deleted", "fields": {}}])
+        self.assertIn("message.accepted  sender=a@x.test  recipients=b@y.test, c@y.test\n", text)
+        self.assertEqual(text.count("A1  <m@x>"), 1)
+
+    def test_headersHaveNoSigns(self) -> None:
+        item = {"id": "A1", "sender": "<>", "received": 1.0, "octets": 5, "held": True, "recipients": [], "trace": [],
+                "header": "Received: from a\r\n\tby b\x1b\r\n"}  # fmt: skip
+        text = shown(show.queueItem, item)
+        self.assertIn("Received: from a\n        by b\ufffd\n", text)
+
+    def test_durations(self) -> None:
+        value = {"version": "1", "hostname": "h", "since": 1.0, "upSeconds": 0, "services": [], "connections": {},
+                 "queue": {"messages": 1, "recipients": 2, "held": 0, "oldest": None}, "holdOutbound": True,
+                 "blockInbound": False}  # fmt: skip
+        text = shown(show.status, value)
+        self.assertIn("(0s)", text)
+        self.assertIn("queue: 1 message to 2 recipients, 0 held\noutbound mail is held", text)

@@ -8,7 +8,6 @@ A request is C{{"command": "queue.list", "arguments": {…}}}; the answer C{{"re
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
@@ -17,6 +16,7 @@ from twisted.logger import Logger
 from osxmail.errors import MailError, Refused, TemporaryError
 from osxmail.protocols.base import Gate, GateFactory, LineTooLong
 from osxmail.protocols.entrance import Entrance
+from osxmail.protocols.replies import fault
 
 #: Of a request or an answer.
 MAX_REQUEST_OCTETS = 1 << 20
@@ -71,8 +71,7 @@ class ControlSession(Gate):
         except MailError as error:
             return {"error": str(error) or type(error).__name__}
         except Exception:  # noqa: BLE001 — logged with an id; the person gets the id
-            errorId = secrets.token_hex(4)
-            self.log.failure("{event}", event="command.broken", command=name, errorId=errorId)
+            errorId = fault(self.sessionId, self.protocolName, name)
             return {"error": f"osxmail has a fault here; the server log has it under {errorId}"}
 
 

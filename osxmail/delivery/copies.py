@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from osxmail.delivery.quotas import quotaOf
 from osxmail.delivery.traceheaders import deliveredToField, returnPath
 from osxmail.interfaces import ISettings
 from osxmail.mail.acceptance import Append, QueueRecipient
 from osxmail.mail.address import Address
 from osxmail.mail.decision import MailboxTarget, RemoteTarget, Route, Step
 from osxmail.mail.envelope import Recipient
-
-
-def quotaOf(settings: ISettings, target: MailboxTarget) -> int:
-    """
-    The quota that counts for a copy now, in octets: the directory's, else C{account.quota}; 0 is unlimited.
-    """
-    return settings.octets("account.quota") if target.quotaOctets is None else target.quotaOctets
 
 
 def originalOf(recipient: Recipient, address: Address) -> str:

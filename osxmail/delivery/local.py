@@ -8,18 +8,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from osxmail.delivery.copies import Copies, quotaOf
-from osxmail.delivery.faults import localFault
+from osxmail.delivery.copies import Copies
+from osxmail.delivery.faults import notNow
+from osxmail.delivery.quotas import Room, fullDecision
 from osxmail.delivery.traceheaders import deliveredToField, returnPath
-from osxmail.errors import InUse, StoreFull, TemporaryError
+from osxmail.errors import InUse
 from osxmail.interfaces import IDeliveryAgent, IIncoming, IMailStore, IMessage, IQueue, IRouter, ISettings
 from osxmail.mail.acceptance import Acceptance, QueueLease, QueueOutcome, QueueRecipient, TraceEvent
-from osxmail.mail.decision import Action, DeliveryStatus, MailboxTarget, Route, Step
+from osxmail.mail.decision import Action, Decision, DeliveryStatus, Route, Step
 from osxmail.mail.envelope import Recipient
 from osxmail.mail.smtpreply import Reply
 
@@ -29,10 +30,6 @@ PIECE_OCTETS = 256 * 1024
 MAX_OCTETS = 1 << 40
 
 DELIVERED = Reply(250, "2.1.5", ("Delivered",))
-FULL_NOW = Reply(452, "4.2.2", ("The mailbox is full",))
-FULL = Reply(552, "5.2.2", ("The mailbox is full",))
-FULL_DISK = Reply(452, "4.3.1", ("The disk of the store is full",))
-AWAY = Reply(451, "4.3.0", ("Something this depends on cannot be asked now",))
 LEASE_LOST = Reply(451, "4.3.0", ("The lease ended; somebody else may be trying",))
 
 
@@ -45,27 +42,6 @@ class _Way:
     recipient: QueueRecipient
     route: Route
     status: DeliveryStatus | None = None
-
-
-@define
-class _Room:
-    """
-    The room in accounts, with what this attempt is going to take.
-    """
-
-    store: IMailStore
-    used: dict[str, int] = field(factory=dict)
-
-    async def has(self, accountId: str, octets: int, limit: int) -> bool:
-        if not limit:
-            return True
-        if accountId not in self.used:
-            account = await self.store.existingAccount(accountId)
-            self.used[accountId] = (await account.quota()).usedOctets if account is not None else 0
-        return self.used[accountId] + octets <= limit
-
-    def take(self, accountId: str, octets: int) -> None:
-        self.used[accountId] = self.used.get(accountId, 0) + octets
 
 
 @implementer(IDeliveryAgent)
@@ -110,32 +86,24 @@ class LocalDelivery:
             return await self._commit(lease, ways, message, incoming)
         except InUse:
             return _all(lease, LEASE_LOST, Step("queue.lease", "the lease ended during the delivery"))
-        except StoreFull as error:
-            step = Step("store.full", "the disk of the store is full", (("detail", str(error)),))
-            return _all(lease, FULL_DISK, step)
-        except TemporaryError as error:
-            step = Step("service.away", "something this depends on cannot be asked now", (("detail", str(error)),))
-            return _all(lease, AWAY, step)
-        except Exception:  # noqa: BLE001 — the contract never fails
-            fault = localFault(self.log, "local", queueId=lease.queueId)
-            return _all(lease, fault.reply, fault.step)
+        except Exception as error:  # noqa: BLE001 — the contract never fails
+            decision = notNow(error, self.log, "local", queueId=lease.queueId)
+            return _all(lease, decision.reply, decision.step)
         finally:
             if incoming is not None:
                 incoming.abort()
 
     async def _ways(self, lease: QueueLease) -> list[_Way]:
-        room = _Room(self._store)
+        room = Room(self._store, self._settings)
         ways = []
         for recipient in lease.recipients:
             route = await self._router.route(recipient.address)
             ways.append(await self._way(lease, recipient, route, room))
         return ways
 
-    async def _way(self, lease: QueueLease, recipient: QueueRecipient, route: Route, room: _Room) -> _Way:
+    async def _way(self, lease: QueueLease, recipient: QueueRecipient, route: Route, room: Room) -> _Way:
         if route.refusal is not None:
-            refusal = route.refusal
-            status = DeliveryStatus(recipient.address, refusal.action, refusal.reply, steps=route.steps)
-            return _Way(recipient, route, status)
+            return _Way(recipient, route, _status(recipient, route.refusal))
         # The queue's row stands for the copy of one mailbox.  Where the person forwards and keeps a copy, the
         # forwarding was done when the message was accepted; only when the mailbox is no longer what the address
         # leads to is the new way taken in full.
@@ -144,22 +112,10 @@ class LocalDelivery:
             route = evolve(route, mailboxes=own, remotes=())
         for target in route.mailboxes:
             octets = lease.sizeOctets + len(returnPath(lease.envelope.sender) + deliveredToField(target.deliveredTo))
-            if not await room.has(target.accountId, octets, quotaOf(self._settings, target)):
-                return _Way(recipient, route, self._noRoom(recipient, target, route))
-            room.take(target.accountId, octets)
+            if not await room.has(target, octets):
+                return _Way(recipient, route, _status(recipient, fullDecision(self._settings, target, route.steps)))
+            room.take(target, octets)
         return _Way(recipient, route)
-
-    def _noRoom(self, recipient: QueueRecipient, target: MailboxTarget, route: Route) -> DeliveryStatus:
-        evidence = (
-            ("account", target.accountId),
-            ("quota", str(quotaOf(self._settings, target))),
-            ("setting", "mail.over_quota"),
-        )
-        step = Step("quota.full", f"the mailbox of {target.address} is full", evidence)
-        steps = (*route.steps, step)
-        if self._settings.text("mail.over_quota") == "refuse":
-            return DeliveryStatus(recipient.address, Action.REFUSE, FULL, steps=steps)
-        return DeliveryStatus(recipient.address, Action.DEFER, FULL_NOW, steps=steps)
 
     async def _commit(
         self, lease: QueueLease, ways: Sequence[_Way], message: IMessage, incoming: IIncoming
@@ -223,6 +179,10 @@ async def _copy(message: IMessage, incoming: IIncoming) -> None:
         waiting = incoming.write(data)
         if waiting is not None:
             await waiting
+
+
+def _status(recipient: QueueRecipient, decision: Decision) -> DeliveryStatus:
+    return DeliveryStatus(recipient.address, decision.action, decision.reply, steps=decision.steps)
 
 
 def _all(lease: QueueLease, reply: Reply, step: Step) -> tuple[DeliveryStatus, ...]:

@@ -6,7 +6,6 @@ Taking responsibility for mail: may it come in, and the one durable act at the e
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import islice
 
@@ -17,11 +16,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from osxmail.delivery.copies import Copies, quotaOf
-from osxmail.delivery.faults import localFault
+from osxmail.delivery.copies import Copies
+from osxmail.delivery.faults import notNow
+from osxmail.delivery.quotas import FullMailboxes
 from osxmail.delivery.relayrules import SUBMISSION_SERVICES, TOO_LARGE, recipientDecision, rulesOf, senderDecision
 from osxmail.delivery.traceheaders import MAX_RECEIVED, HeaderFacts, headerFacts, missingFields, receivedField
-from osxmail.errors import StoreFull, TemporaryError, TooLarge
+from osxmail.errors import TooLarge
 from osxmail.interfaces import IDirectory, IIncoming, IMailStore, IReception, IRouter, ISettings
 from osxmail.mail.acceptance import Acceptance, Accepted, TraceEvent
 from osxmail.mail.address import Address
@@ -30,10 +30,6 @@ from osxmail.mail.envelope import Client, Envelope, Recipient
 from osxmail.mail.record import Record
 from osxmail.mail.smtpreply import Reply
 
-#: For how long a mailbox that had no room is looked at before more is taken for it.
-FULL_LIFE_SECONDS = 300.0
-#: How many such mailboxes are remembered; the oldest is forgotten first.
-MAX_FULL = 10000
 #: Addresses of one message that the trace can be searched by.
 MAX_TRACE_ADDRESSES = 1000
 #: Steps of one message that the trace keeps.
@@ -45,10 +41,6 @@ COPIES_IN_A_SLICE = 200
 MAX_COPIES = 20000
 
 TOO_MANY_COPIES = Reply(452, "4.5.3", ("The recipients lead to too many; send to fewer at once",))
-AWAY = Reply(451, "4.3.0", ("Cannot say now; try again later",))
-FULL_DISK = Reply(452, "4.3.1", ("No room for mail now; try again later",))
-MAILBOX_FULL_NOW = Reply(452, "4.2.2", ("The mailbox is full; try again later",))
-MAILBOX_FULL = Reply(552, "5.2.2", ("The mailbox is full",))
 TOO_MANY_HOPS = Reply(554, "5.4.6", ("Too many hops: the message goes in a circle",))
 DELIVERED_BEFORE = Reply(554, "5.4.6", ("The message has been delivered here before: it goes in a circle",))
 
@@ -92,7 +84,7 @@ class Reception:
         self._directory = directory
         self._settings = settings
         self._now = now
-        self._full: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._full = FullMailboxes(store, settings, now)
 
     # ------------------------------------------------------------------------------------------ MAIL and RCPT
 
@@ -111,10 +103,8 @@ class Reception:
             if client.login is not None:
                 record = await self._directory.recordWithAddress(client.login)
             return senderDecision(rulesOf(self._settings), client, sender, sizeOctets, record)
-        except TemporaryError as error:
-            return _away(error)
-        except Exception:  # noqa: BLE001 — the contract never fails
-            return localFault(self.log, "checkSender", session=client.sessionId)
+        except Exception as error:  # noqa: BLE001 — the contract never fails
+            return notNow(error, self.log, "checkSender", session=client.sessionId)
 
     def checkRecipient(
         self, client: Client, sender: Address | None, recipient: Recipient
@@ -136,36 +126,11 @@ class Reception:
         try:
             route = await self._router.route(recipient.address)
             decision = recipientDecision(rulesOf(self._settings), client, route)
-            if self._full and decision.accepted and client.login is None and client.service != "local":
-                decision = await self._checkRoom(decision, route)
+            if len(self._full) and decision.accepted and client.login is None and client.service != "local":
+                decision = await self._full.check(decision, route)
             return decision, route
-        except TemporaryError as error:
-            return _away(error), route
-        except Exception:  # noqa: BLE001 — the contract never fails
-            return localFault(self.log, "checkRecipient", route.steps, session=client.sessionId), route
-
-    async def _checkRoom(self, decision: Decision, route: Route) -> Decision:
-        """
-        Refuse when the only place this leads to is a mailbox that was full a moment ago and still is.
-        """
-        if route.remotes or len(route.mailboxes) != 1:
-            return decision
-        target = route.mailboxes[0]
-        until, wantedOctets = self._full.get(target.accountId, (0.0, 0))
-        if self._now() >= until:
-            self._full.pop(target.accountId, None)
-            return decision
-        account = await self._store.existingAccount(target.accountId)
-        limit = quotaOf(self._settings, target)
-        if account is None or not limit or (await account.quota()).usedOctets + wantedOctets <= limit:
-            self._full.pop(target.accountId, None)
-            return decision
-        evidence = (("account", target.accountId), ("quota", str(limit)), ("setting", "mail.over_quota"))
-        step = Step("quota.full", f"the mailbox of {target.address} is full", evidence)
-        steps = (*decision.steps, step)
-        if self._settings.text("mail.over_quota") == "refuse":
-            return Decision(Action.REFUSE, step, MAILBOX_FULL, steps)
-        return Decision(Action.DEFER, step, MAILBOX_FULL_NOW, steps)
+        except Exception as error:  # noqa: BLE001 — the contract never fails
+            return notNow(error, self.log, "checkRecipient", route.steps, session=client.sessionId), route
 
     # ---------------------------------------------------------------------------------------------- the message
 
@@ -189,19 +154,14 @@ class Reception:
             decision, acceptance = await self._prepare(client, envelope, routes, facts, queueId, sizeOctets)
             if acceptance is not None:
                 accepted = await self._store.accept(acceptance, incoming)
-                self._remember(acceptance, accepted, sizeOctets)
+                self._full.remember(acceptance, accepted, sizeOctets)
                 self._logAccepted(client, acceptance, accepted, sizeOctets)
                 return decision
         except TooLarge:
             step = Step("smtp.size", "the message is larger than allowed", (("setting", "smtp.message_size_limit"),))
             decision = Decision(Action.REFUSE, step, TOO_LARGE, (step,))
-        except StoreFull as error:
-            step = Step("store.full", "the disk of the store is full", (("detail", str(error)),))
-            decision = Decision(Action.DEFER, step, FULL_DISK, (step,))
-        except TemporaryError as error:
-            decision = _away(error)
-        except Exception:  # noqa: BLE001 — the contract never fails
-            decision = localFault(self.log, "accept", session=client.sessionId, queueId=queueId)
+        except Exception as error:  # noqa: BLE001 — the contract never fails
+            decision = notNow(error, self.log, "accept", session=client.sessionId, queueId=queueId)
         incoming.abort()
         self.log.info(
             "{event}",
@@ -273,18 +233,6 @@ class Reception:
 
     # ------------------------------------------------------------------------------------------------ afterwards
 
-    def _remember(self, acceptance: Acceptance, accepted: Accepted, sizeOctets: int) -> None:
-        if not accepted.overQuota:
-            return
-        full = frozenset(accepted.overQuota)
-        until = self._now() + FULL_LIFE_SECONDS
-        for append in acceptance.appends:
-            if append.recipient in full:
-                self._full[append.accountId] = (until, sizeOctets)
-                self._full.move_to_end(append.accountId)
-        while len(self._full) > MAX_FULL:
-            self._full.popitem(last=False)
-
     def _logRefusal(self, client: Client, event: str, decision: Decision, sender: str, recipient: str) -> None:
         self.log.info(
             "{event}",
@@ -321,12 +269,6 @@ class Reception:
             queued=accepted.queued,
             overQuota=len(accepted.overQuota),
         )
-
-
-def _away(error: TemporaryError) -> Decision:
-    evidence = (("error", type(error).__name__), ("detail", str(error)))
-    step = Step("service.away", "something this depends on cannot be asked now", evidence)
-    return Decision(Action.DEFER, step, AWAY, (step,))
 
 
 def _trace(

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from osxmail.protocols.entrance import Entrance
+from osxmail.protocols.replies import fault
 from osxmail.protocols.sessions import Disconnected, Ended, Flooded, GoingAway, SessionEnd, TimedOut
 
 #: Read and not yet asked for: past this the transport is paused.
@@ -359,12 +360,9 @@ class Gate(Protocol):
             why = end.why
             words = self.lastWords(end)
         except Exception:  # noqa: BLE001 — the last line of defence: logged, and the peer gets an id
-            errorId = secrets.token_hex(4)
+            errorId = fault(self.sessionId, self.protocolName, "session")
             why = f"our fault {errorId}"
             words = self.brokenWords(errorId)
-            self.log.failure(
-                "{event}", event="session.broken", session=self.sessionId, protocol=self.protocolName, errorId=errorId
-            )
         self._close(why, words)
 
     def _close(self, why: str, words: bytes) -> None:

@@ -88,14 +88,15 @@ def rowFor(error: BaseException) -> Row | None:
     return None
 
 
-def fault(session: str, protocol: str, command: str) -> str:
+def fault(session: str, protocol: str, where: str) -> str:
     """
     Log the exception that is being handled as a fault of ours.
 
+    @param where: the command that it came up in, or another name for what was being done.
     @return: the id that the log has and the peer is told.
     """
     errorId = secrets.token_hex(4)
-    log.failure("{event}", event="command.broken", session=session, protocol=protocol, command=command, errorId=errorId)
+    log.failure("{event}", event="fault.happened", where=where, errorId=errorId, protocol=protocol, session=session)
     return errorId
 
 

@@ -85,8 +85,8 @@ class FileTests(TestCase):
         try:
             raise RuntimeError("cause")
         except RuntimeError:
-            log.failure("{event}", event="session.broken", errorId="x1")
+            log.failure("{event}", event="fault.happened", errorId="x1")
         files.stopService()
         text = (self.folder / "server.log").read_text()
-        self.assertIn("session.broken errorId=x1\n    Traceback", text)
+        self.assertIn("fault.happened errorId=x1\n    Traceback", text)
         self.assertIn("cause", text)

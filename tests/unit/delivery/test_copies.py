@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from osxmail.delivery.copies import Copies, originalOf, quotaOf
+from osxmail.delivery.copies import Copies, originalOf
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action, Decision, MailboxTarget, RemoteTarget, Route, Step
 from osxmail.mail.envelope import Recipient
@@ -45,11 +45,6 @@ class CopiesTests(SynchronousTestCase):
         step = Step("a.b", "x")
         refusal = Decision(Action.REFUSE, step, Reply(550, "5.1.1", ("no",)))
         self.assertRaises(ValueError, self.copies.add, Recipient(ANN), Route(ANN, refusal=refusal))
-
-    def test_quota(self) -> None:
-        settings = self.copies.settings
-        self.assertEqual(quotaOf(settings, MailboxTarget("a", ANN, ANN)), 1024)
-        self.assertEqual(quotaOf(settings, MailboxTarget("a", ANN, ANN, quotaOctets=0)), 0)
 
     def test_original(self) -> None:
         self.assertEqual(originalOf(Recipient(ANN), ANN), "")

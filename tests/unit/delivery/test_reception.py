@@ -6,7 +6,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from osxmail.delivery.reception import COPIES_IN_A_SLICE, FULL_LIFE_SECONDS, MAX_FULL, Reception
+from osxmail.delivery.quotas import FULL_LIFE_SECONDS
+from osxmail.delivery.reception import COPIES_IN_A_SLICE, Reception
 from osxmail.delivery.router import Router
 from osxmail.delivery.traceheaders import MAX_RECEIVED
 from osxmail.errors import DirectoryAway, Overloaded, StoreAway, StoreFull, TooLarge
@@ -375,13 +376,6 @@ class FullMailboxTests(ReceptionTestCase):
         self.accept("bob@example.test", sizeOctets=200)
         self.time += FULL_LIFE_SECONDS
         self.assertTrue(self.rcpt("bob@example.test").accepted)
-
-    def test_memoryIsBounded(self) -> None:
-        for number in range(MAX_FULL + 1):
-            self.reception._full[f"other{number}"] = (0.0, 0)
-        self.accept("bob@example.test")
-        self.assertEqual(len(self.reception._full), MAX_FULL)
-        self.assertIn("id-bob", self.reception._full)
 
     def test_storeAway(self) -> None:
         self.accept("bob@example.test", sizeOctets=200)

@@ -9,6 +9,7 @@ import imaplib
 import re
 import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
@@ -224,3 +225,38 @@ def faults(daemon: Daemon) -> list[str]:
     Lines of the logs that tell of a fault of ours.
     """
     return [line for line in allLogs(daemon).splitlines() if _FAULT_LOGGED.search(line)]
+
+
+class Watch:
+    """
+    Somebody else, who wants an answer now and then while a test does its worst: C{with Watch(daemon, who) as watch}.
+
+    @ivar slowest: the longest wait for an answer, seconds.
+    """
+
+    def __init__(self, daemon: Daemon, who: str) -> None:
+        self._wires = [Wire(daemon, "imap"), Wire(daemon, "smtp")]
+        self._wires[0].tagged(f'LOGIN {who} "{PASSWORD}"'.encode())
+        self._wires[0].tagged(b"SELECT INBOX")
+        self._isOver = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self.slowest = 0.0
+        self.answers = 0
+
+    def _ask(self) -> None:
+        imap, smtp = self._wires
+        while not self._isOver.wait(0.02):
+            for ask in (lambda: imap.tagged(b"NOOP")[1][:4] == b"t OK", lambda: smtp.ask(b"NOOP")[:3] == b"250"):
+                started = time.monotonic()
+                self.answers += bool(ask())
+                self.slowest = max(self.slowest, time.monotonic() - started)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._isOver.set()
+        self._thread.join(TIMEOUT_SECONDS)
+        for wire in self._wires:
+            wire.close()

@@ -25,6 +25,7 @@ from osxmail.app.commands import commandsOf
 from osxmail.app.config import LISTENERS, Configuration, readConfiguration
 from osxmail.app.control import ControlFactory
 from osxmail.app.controlclient import SOCKET_NAME
+from osxmail.app.datafolder import DataFolder
 from osxmail.app.directories import Directories
 from osxmail.app.listeners import Listener
 from osxmail.app.log import LogFiles
@@ -85,9 +86,10 @@ class Osxmail(MultiService):
         self._certificates = _configuredCertificates(configuration)
         # Read while we may: after --uid, where Python is installed may be closed to us.
         knownVersions(schemaFiles())
+        self.folder = DataFolder(configuration.data)
         self.settings = Settings(configuration.pins)
         self.listeners = [Listener(name, endpoint) for name, endpoint in configuration.listen]
-        self.controlListener = Listener("control", f"unix:{_socketPath(configuration.data)}:mode=600")
+        self.controlListener = Listener("control", f"unix:{_socketPath(configuration.data)}:mode=600:lockfile=0")
         for listener in self.listeners:
             listener.setServiceParent(self)
         self.logs = LogFiles(configuration.data / "logs", self.settings, sys.stdout)
@@ -197,12 +199,18 @@ class Osxmail(MultiService):
         data = self.configuration.data
         try:
             # Only now: before, with --uid, it would have been root's.
-            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.make()
+            self.folder.take()
             self.logs.startService()
+        except Refused as error:
+            complain(str(error))
+            raise SystemExit(1) from None
         except OSError as error:
             raise SystemExit(
                 f"osxmail: data: {data}: {error.strerror}; make it, for the user who runs osxmail"
             ) from None
+        # Ignored until there is something to read again; it would end us.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         super().startService()
         starting = Deferred.fromCoroutine(self._start())
         starting.addErrback(self._giveUp)
@@ -226,6 +234,7 @@ class Osxmail(MultiService):
         self.collection.start()
         for listener in self.listeners:
             listener.door.open(self._factory(listener.service), self.certificates)
+        self.folder.removeSocket(SOCKET_NAME)
         self.controlListener.startService()
         control = ControlFactory(self._entrance("control"), self.commands)
         self.controlListener.door.open(control, self.certificates)
@@ -245,7 +254,10 @@ class Osxmail(MultiService):
 
     def _giveUp(self, failure: Failure) -> None:
         errorText = str(failure.value) or type(failure.value).__name__
-        log.failure("{event}", failure, event="server.failed")
+        if isinstance(failure.value, ConfigurationError | Refused):
+            log.critical("{event}", event="server.failed", text=errorText)
+        else:
+            log.failure("{event}", failure, event="server.failed")
         complain(f"cannot start: {errorText}")
 
         # twistd's exit status does not tell of a start that failed later.
@@ -322,6 +334,7 @@ class Osxmail(MultiService):
         await DeferredList([self.sessions.stop(STOP_GRACE_SECONDS), self.scheduler.stopService()])
         await DeferredList([self.directory.stop(), self.passwords.stop(), self.collection.stop()])
         await self.store.close()
+        self.folder.release()
         self.running = 0
         log.info("{event}", event="server.stopped")
         self.logs.stopService()

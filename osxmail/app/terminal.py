@@ -28,7 +28,8 @@ def complain(text: str) -> None:
 def _print(text: str, stream: object) -> None:
     try:
         if text and stream is not None:
-            print(text, file=stream, flush=True)  # type: ignore[call-overload]
+            # One write: the log's thread writes there too.
+            print(f"{text}\n", end="", file=stream, flush=True)  # type: ignore[call-overload]
     except (OSError, ValueError):
         # A daemon has no terminal.
         return

@@ -5,7 +5,9 @@ One SQLite connection as the store uses it, the transaction that runs on it, and
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -57,6 +59,8 @@ def openConnection(path: str, isWriter: bool) -> apsw.Connection:
     @raise ConfigurationError: see L{checkSQLiteVersion}.
     """
     checkSQLiteVersion(apsw.sqlite_lib_version())
+    if isWriter:
+        _makePrivate(path)
     connection = apsw.Connection(path, statementcachesize=STATEMENT_CACHE)
     connection.set_busy_timeout(int(BUSY_TIMEOUT_SECONDS * 1000))
     # Only the writer checkpoints, and when it chooses: never in the middle of somebody's commit.
@@ -70,6 +74,15 @@ def openConnection(path: str, isWriter: bool) -> apsw.Connection:
     if not isWriter:
         connection.execute("PRAGMA query_only = 1").fetchall()
     return connection
+
+
+def _makePrivate(path: str) -> None:
+    """
+    A new database is its owner's alone, in whatever folder; SQLite gives the files beside it the same permissions.
+    """
+    # What is wrong with the place, SQLite says.  Never an existing file: to close it would end SQLite's locks on it.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def translateError(error: BaseException, systemErrno: int = 0) -> BaseException:

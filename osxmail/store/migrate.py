@@ -125,6 +125,8 @@ def _backUp(connection: apsw.Connection, path: Path, version: int, now: float) -
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)
     try:
+        # For its owner alone, as the database itself.
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         # One consistent state, whoever else reads or writes meanwhile.
         connection.execute("VACUUM INTO ?", (str(partial),))
         fd = os.open(partial, os.O_RDONLY)

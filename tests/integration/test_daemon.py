@@ -169,7 +169,7 @@ class WayTests(TestCase):
 
     def test_filesAreForTheirOwner(self) -> None:
         self.assertEqual(self.daemon.data.stat().st_mode & 0o777, 0o700)
-        for name in ("control.sock", "self-signed.key"):
+        for name in ("control.sock", "self-signed.key", "osxmail.lock", "osxmail.sqlite", "osxmail.sqlite-wal"):
             self.assertEqual((self.daemon.data / name).stat().st_mode & 0o777, 0o600, name)
 
 
@@ -196,6 +196,39 @@ class LifeTests(TestCase):
             self.assertEqual(self.daemon.process.wait(30), 1)
         self.assertRegex(self.daemon.said(), r"osxmail: listen.imap: tcp:\d+.*: .*[Aa]ddress already in use")
         self.assertNotIn("Traceback", self.daemon.said())
+
+    def test_anotherServerOnTheSameData(self) -> None:
+        """
+        It would take the first one's messages out of the queue, and send each twice.
+        """
+        self.daemon.start()
+        second = Daemon()
+        self.addCleanup(second.remove)
+        second.write()
+        # Ports of its own, and the first one's data.
+        text = second.config.read_text().replace('data = "data"', f'data = "{self.daemon.data}"')
+        second.config.write_text(text)
+        done = subprocess.run(
+            [TWISTD, "-n", "--pidfile=", "osxmail", "--config", str(second.config)],
+            capture_output=True, text=True, timeout=60, cwd=second.folder,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"osxmail: data: {self.daemon.data}: another osxmail runs on it", done.stderr)
+        self.assertNotIn("Traceback", done.stdout + done.stderr)
+        self.assertEqual(self.daemon.ask("server.status")["hostname"], "mail.example.test")
+
+    def test_crashLeavesALockWithOurOwnNumber(self) -> None:
+        """
+        In a container the next process has the number of the one that died.
+        """
+        self.daemon.start()
+        self.daemon.stop(signal.SIGKILL)
+        lock = self.daemon.data / "control.sock.lock"
+        lock.unlink(missing_ok=True)
+        # Whoever it is, it lives.
+        os.symlink(str(os.getpid()), lock)
+        self.daemon.start()
+        self.assertEqual(self.daemon.ask("server.status")["hostname"], "mail.example.test")
 
     def test_storeThatCannotBeOpened(self) -> None:
         self.daemon.data.mkdir()

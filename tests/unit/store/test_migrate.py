@@ -70,6 +70,7 @@ class MigrateTests(SynchronousTestCase):
         self.assertEqual(connection.execute("SELECT z FROM b").get, 42)
         (backup,) = self.backups()
         self.assertEqual(backup.name, "osxmail.sqlite.schema001.20231114T221320Z.backup")
+        self.assertEqual(backup.stat().st_mode & 0o777, 0o600)
         kept = apsw.Connection(str(backup))
         self.addCleanup(kept.close)
         self.assertEqual(schemaVersion(kept), 1)

@@ -44,12 +44,11 @@ SERVICE_LOGS = {
     "pop3s": "pop3",
 }
 ROOM_LOGS = {"delivery": "delivery", "directory": "directory"}
-LOGS = ("smtp", "imap", "pop3", "delivery", "directory", "server")
 
 
 def logOf(event: LogEvent) -> str:
     """
-    Which of L{LOGS} an event belongs to.
+    Which log an event belongs to: one of the above, or C{"server"}.
     """
     service = event.get("service") or event.get("protocol")
     if isinstance(service, str) and service in SERVICE_LOGS:

@@ -193,19 +193,16 @@ TABLE: Mapping[str, Setting] = {row.key: row for row in _ROWS}
 class Settings:
     """
     The table with the values of this moment.
-
-    @ivar pinned: keys that the configuration file holds against change.
     """
 
     def __init__(self, pins: Mapping[str, str] | None = None) -> None:
+        """
+        @param pins: what the configuration file holds against change, by key.
+        """
         self._rows: dict[str, str] = {}
         self._pins = dict(pins or {})
         self._values: dict[str, Value] = {}
         self._build()
-
-    @property
-    def pinned(self) -> frozenset[str]:
-        return frozenset(self._pins)
 
     def _build(self) -> None:
         values: dict[str, Value] = {}

@@ -6,7 +6,6 @@ Several directories as one: the first answer wins.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
@@ -17,7 +16,6 @@ from osxmail.interfaces import IDirectory
 from osxmail.mail.address import Address
 from osxmail.mail.record import Group, Record
 
-_Answer = TypeVar("_Answer")
 _PLACE = "directory number"
 
 

@@ -19,8 +19,6 @@ MAX_MEMBERS = 2000  # in all, nested groups included; larger ones are for mailin
 MAX_DEPTH = 8
 BATCH = 50  # members that are looked up with one question
 
-_KEYS = ("member_dn", "member_uid", "member_id", "member_address", "nested_id")
-
 
 class Expansion:
     """

@@ -10,8 +10,7 @@ import re
 
 from osxmail.mail.charset import decodeText
 
-#: RFC 2047 2: an encoded word has at most 75 octets; "=?unknown-8bit?B?" and "?=" take 19 of them.
-MAX_WORD_OCTETS = 75
+# RFC 2047 2: an encoded word has at most 75 octets; "=?unknown-8bit?B?" and "?=" take 19 of them.
 _UTF8_ROOM = 45  # octets of text: 60 of base64, 72 with the frame
 _UNKNOWN_ROOM = 39  # octets of text: 52 of base64, 71 with the frame
 
@@ -94,15 +93,6 @@ def encodeEightBit(value: bytes) -> bytes:
         out.append(_encodedRun(b"".join(tokens[at:end])))
         at = end
     return b"".join(out)
-
-
-def encodeText(text: str) -> bytes:
-    """
-    Text for an unstructured field: as it is where it is ASCII, else with encoded words.  Control characters
-    become spaces.
-    """
-    clean = "".join(c if c.isprintable() else " " for c in text)
-    return encodeEightBit(clean.encode("utf-8", "replace"))
 
 
 def _encodedRun(octets: bytes) -> bytes:

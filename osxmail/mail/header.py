@@ -11,13 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from osxmail.mail.address import Address
-from osxmail.mail.addresslist import mailboxes
-from osxmail.mail.encodedword import decodeWords
-
 MAX_HEADER_OCTETS = 262_144  # of a header that are looked at for their meaning
 MAX_FIELDS = 2_000  # in one header that are looked at for their meaning
-MAX_ADDRESSES = 5_000  # in one field
 
 _MESSAGE_ID = re.compile(rb"<([^<>\s]{1,990})>")
 _FIELD_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
@@ -62,46 +57,6 @@ def firstFields(header: bytes, names: Collection[bytes]) -> dict[bytes, bytes]:
         if colon and name not in found:
             found[name] = value.strip()
     return found
-
-
-def hasField(header: bytes, name: bytes) -> bool:
-    """
-    Is there a field of this name (in lower case)?
-    """
-    return name in firstFields(header, (name,))
-
-
-def fieldText(header: bytes, name: bytes) -> str:
-    """
-    The text of the first field of this name (in lower case), decoded, for people and for searching; C{""} for
-    none.
-    """
-    return decodeWords(firstFields(header, (name,)).get(name, b""))
-
-
-def fieldTexts(header: bytes, name: bytes) -> Iterator[str]:
-    """
-    The text of each field of this name (in lower case), decoded.
-    """
-    return (decodeWords(value) for each, value in fields(header) if each == name)
-
-
-def addresses(header: bytes, name: bytes) -> tuple[Address, ...]:
-    """
-    The valid addresses in the fields of this name (in lower case); what is not one is passed over.
-    """
-    found: list[Address] = []
-    for each, value in fields(header):
-        if each == name:
-            found.extend(mailboxes(value))
-    return tuple(found[:MAX_ADDRESSES])
-
-
-def messageId(header: bytes) -> str:
-    """
-    The Message-ID without its brackets, or C{""} (RFC 5322 3.6.4).
-    """
-    return parseMessageId(firstFields(header, (b"message-id",)).get(b"message-id", b""))
 
 
 def parseMessageId(value: bytes) -> str:

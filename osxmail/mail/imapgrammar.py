@@ -64,13 +64,6 @@ def parseCommand(name: str, cursor: Cursor) -> Command:
     return command
 
 
-def isKnown(name: str) -> bool:
-    """
-    Is there a command of this name?
-    """
-    return name in _GRAMMAR
-
-
 # ------------------------------------------------------------------------------------------- before the mailbox
 
 

@@ -38,13 +38,6 @@ def renderString(value: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(value), value)
 
 
-def renderNString(value: bytes | None) -> bytes:
-    """
-    A string, or NIL for C{None}.
-    """
-    return b"NIL" if value is None else renderString(value)
-
-
 def renderMailbox(name: str) -> bytes:
     """
     A mailbox name: an atom where it can be one.

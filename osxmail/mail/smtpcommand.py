@@ -130,13 +130,6 @@ class RcptCommand:
     original: str = ""
     notify: frozenset[str] = frozenset()
 
-    @property
-    def isPostmaster(self) -> bool:
-        """
-        It said C{<Postmaster>}, without a domain.
-        """
-        return self.address is None
-
     def completed(self, hostname: str) -> Address:
         """
         The address, with C{hostname} where there was no domain.

@@ -48,17 +48,14 @@ class DataReader:
     @ivar finished: the end of data was seen.
     @ivar rest: the octets after it: the next command's.
     @ivar bareNewline: a bare CR or LF stood in the data.
-    @ivar tooLarge: the message is larger than C{maxOctets}; from then on nothing more of it is given out.
     @ivar sizeOctets: how many octets the message has so far.
     """
 
-    def __init__(self, maxOctets: int | None = None) -> None:
+    def __init__(self) -> None:
         self.finished = False
         self.rest = b""
         self.bareNewline = False
-        self.tooLarge = False
         self.sizeOctets = 0
-        self._maxOctets = maxOctets
         # The CRLF of the DATA command itself counts: ".CRLF" right after it is the end of an empty message.
         self._held = b"\r\n"
         self._started = False
@@ -67,8 +64,7 @@ class DataReader:
         """
         Take a chunk as it came from the wire.
 
-        @return: the pieces of the message that are certain now, without dot-stuffing; none for a message that
-            is too large.
+        @return: the pieces of the message that are certain now, without dot-stuffing.
         """
         if self.finished:
             self.rest += chunk
@@ -99,9 +95,7 @@ class DataReader:
             self._started = True
             piece = piece[2:]
         self.sizeOctets += len(piece)
-        if self._maxOctets is not None and self.sizeOctets > self._maxOctets:
-            self.tooLarge = True
-        return [piece] if piece and not self.tooLarge else []
+        return [piece] if piece else []
 
 
 #: The states of L{dotStuff}: at the start of a line, within one, after a CR.

@@ -71,15 +71,11 @@ def headerText(header: bytes) -> str:
     return "\n".join(decodeWords(line) for line in lines.split(b"\n", MAX_FIELDS))
 
 
-def bodyTexts(root: Part, read: Reader) -> Iterator[str]:
+def bodyTexts(part: Part, read: Reader) -> Iterator[str]:
     """
     The text of a message's body in pieces, with L{BREAK} between what does not belong together.  The header of the
     message itself is not part of it.
     """
-    yield from _texts(root, read)
-
-
-def _texts(part: Part, read: Reader) -> Iterator[str]:
     if part.kind == TEXT:
         yield from _leafText(part, read)
     elif part.kind == MULTIPART:
@@ -87,13 +83,13 @@ def _texts(part: Part, read: Reader) -> Iterator[str]:
         for child in part.children:
             yield from _plain(at, child.headerOffset, read)
             yield from _childHeader(child, read)
-            yield from _texts(child, read)
+            yield from bodyTexts(child, read)
             yield BREAK
             at = child.endOffset
         yield from _plain(at, part.endOffset, read)
     elif part.kind == MESSAGE:
         yield from _childHeader(part.children[0], read)
-        yield from _texts(part.children[0], read)
+        yield from bodyTexts(part.children[0], read)
 
 
 def _childHeader(part: Part, read: Reader) -> Iterator[str]:

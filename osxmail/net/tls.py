@@ -172,13 +172,6 @@ class ServerCertificates:
         self._files: tuple[CertificateFiles, ...] = ()
         self.reload(files)
 
-    @property
-    def contextFactory(self) -> ServerCertificates:
-        """
-        What C{startTLS} wants: this object.
-        """
-        return self
-
     def reload(self, files: Sequence[CertificateFiles] | None = None) -> None:
         """
         Read the files again, or others in their place.  Connections that are open keep what they have.  May be

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from osxmail.errors import MailError
 from osxmail.interfaces import IAccount, IMailStore
@@ -80,7 +79,6 @@ class Imap(Gate):
     """
 
     protocolName = "imap"
-    log = Logger(namespace="osxmail.protocols")
     factory: ImapFactory
 
     def __init__(self, factory: ImapFactory) -> None:

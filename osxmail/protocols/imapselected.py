@@ -121,9 +121,6 @@ class SelectedView:
         """
         return self._uids[self.count - 1] if self.count else 0
 
-    def uidAt(self, index: int) -> int:
-        return self._uids[index]
-
     def uidsOf(self, indexes: Indexes) -> Sequence[int]:
         return picked(self._uids, indexes)
 
@@ -298,10 +295,3 @@ def slices(ranges: Sequence[range], most: int) -> Iterator[Indexes]:
             start = stop
     if gathered:
         yield gathered
-
-
-def total(ranges: Sequence[range]) -> int:
-    """
-    How many indexes there are in all.
-    """
-    return sum(map(len, ranges))

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail import imapcommand as c
 from osxmail.mail.fetchattributes import FetchItems
-from osxmail.mail.imapgrammar import _GRAMMAR, MAX_ID_PAIRS, MAX_PATTERNS, isKnown, parseCommand
+from osxmail.mail.imapgrammar import _GRAMMAR, MAX_ID_PAIRS, MAX_PATTERNS, parseCommand
 from osxmail.mail.imapreader import BadCommand, BadName, Cursor
 from osxmail.mail.sequenceset import SequenceSet
 
@@ -134,10 +134,6 @@ class CommandTests(SynchronousTestCase):
         self.assertRaises(BadCommand, parse, "LIST", b'"" (' + b" ".join([b"a"] * (MAX_PATTERNS + 1)) + b")")
         parse("ID", b"(" + b" ".join([b'"a" "b"'] * MAX_ID_PAIRS) + b")")
         self.assertRaises(BadCommand, parse, "ID", b"(" + b" ".join([b'"a" "b"'] * (MAX_ID_PAIRS + 1)) + b")")
-
-    def test_known(self) -> None:
-        self.assertTrue(isKnown("UID FETCH"))
-        self.assertFalse(isKnown("UID"))
 
     @settings(deadline=None, max_examples=500)
     @given(

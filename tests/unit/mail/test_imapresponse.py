@@ -16,7 +16,6 @@ from osxmail.mail.imapresponse import (
     renderDate,
     renderListing,
     renderMailbox,
-    renderNString,
     renderStatus,
     renderString,
 )
@@ -27,7 +26,6 @@ class StringTests(SynchronousTestCase):
         self.assertEqual(renderString(rb"a\"b"), rb'"a\\\"b"')
         self.assertEqual(renderString("ü".encode()), b"{2}\r\n\xc3\xbc")
         self.assertEqual(renderString(b"a\r\nb"), b"{4}\r\na\r\nb")
-        self.assertEqual(renderNString(None), b"NIL")
         self.assertEqual(renderMailbox("a b"), b'"a b"')
         self.assertEqual(renderMailbox("Entwürfe"), b"Entw&APw-rfe")
         self.assertEqual(renderMailbox("nil"), b'"nil"')

@@ -81,9 +81,10 @@ class CommandTests(SynchronousTestCase):
 
     def test_postmaster(self) -> None:
         command = parseRcpt(b"TO:<PostMaster>")
-        self.assertTrue(command.isPostmaster)
+        self.assertIsNone(command.address)
         self.assertEqual(command.completed("mail.example.test"), Address.parse("postmaster@mail.example.test"))
-        self.assertFalse(parseRcpt(b"TO:<postmaster@example.test>").isPostmaster)
+        named = parseRcpt(b"TO:<postmaster@example.test>")
+        self.assertEqual(named.completed("mail.example.test"), Address.parse("postmaster@example.test"))
 
     def test_quoted(self) -> None:
         self.assertEqual(parseRcpt(b'TO:<"a > \\"b\\"@"@example.test>').address, Address('a > "b"@', "example.test"))

@@ -53,8 +53,8 @@ class DataReaderTests(SynchronousTestCase):
     Reading the data.
     """
 
-    def read(self, *chunks: bytes, maxOctets: int | None = None) -> tuple[DataReader, bytes]:
-        reader = DataReader(maxOctets)
+    def read(self, *chunks: bytes) -> tuple[DataReader, bytes]:
+        reader = DataReader()
         return reader, b"".join(piece for chunk in chunks for piece in reader.feed(chunk))
 
     def test_plain(self) -> None:
@@ -94,17 +94,6 @@ class DataReaderTests(SynchronousTestCase):
             self.assertTrue(reader.finished, form)
             self.assertEqual(reader.rest, b"RSET\r\n")
             self.assertEqual(reader.bareNewline, b"\x00" not in form, form)
-
-    def test_tooLarge(self) -> None:
-        """
-        At the limit all is given; past it nothing more, but the end is still found.
-        """
-        reader, message = self.read(b"12345678\r\n.\r\n", maxOctets=10)
-        self.assertEqual((message, reader.tooLarge), (b"12345678\r\n", False))
-        reader, message = self.read(b"12345678\r\n", b"\r\n", b"abc\r\n.\r\nNOOP\r\n", maxOctets=10)
-        self.assertEqual(
-            (message, reader.tooLarge, reader.finished, reader.rest), (b"12345678\r\n", True, True, b"NOOP\r\n")
-        )
 
     @settings(deadline=None, max_examples=400)
     @given(wire, sizes)

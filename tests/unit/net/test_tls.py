@@ -121,7 +121,7 @@ class ServerCertificatesTests(CertificateCase):
 
     def test_dataBothWays(self) -> None:
         server, _, serverTLS, clientTLS = connect(
-            ServerCertificates([self.make("a.test")]).contextFactory, ClientTLS().opportunistic("a.test")
+            ServerCertificates([self.make("a.test")]), ClientTLS().opportunistic("a.test")
         )
         clientTLS.write(b"hello")
         CLOCK.advance(0)

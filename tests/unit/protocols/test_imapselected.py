@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail.flags import FLAGGED, SEEN
 from osxmail.mail.sequenceset import SequenceSet
-from osxmail.protocols.imapselected import NoSuchNumber, SelectedView, slices, total
+from osxmail.protocols.imapselected import NoSuchNumber, SelectedView, slices
 from osxmail.store.snapshot import Snapshot
 from tests.fakes.snapshots import change, makeSnapshot
 
@@ -83,7 +83,7 @@ class StabilityTests(SynchronousTestCase):
 
     def test_expungeWaits(self) -> None:
         change(self.snapshot, vanished=[5])
-        self.assertEqual([self.view.uidAt(index) for index in range(self.view.count)], [3, 5, 7, 9])
+        self.assertEqual(list(self.view.uidsOf(range(self.view.count))), [3, 5, 7, 9])
         located = self.view.located(range(4))
         self.assertEqual((list(located.numbers), list(located.places), located.missing), ([1, 3, 4], [0, 1, 2], 1))
         self.assertEqual(self.view.takeExpunged(), [2])
@@ -164,10 +164,10 @@ class StabilityTests(SynchronousTestCase):
             if view.takeArrived():
                 client += [None] * (view.count - len(client))
             self.assertEqual(len(client), view.count)
-            for index, uid in enumerate(client):
-                if uid is not None:
-                    self.assertEqual(view.uidAt(index), uid)
-                client[index] = view.uidAt(index)
+            uids = list(view.uidsOf(range(view.count)))
+            for mine, theirs in zip(uids, client, strict=True):
+                self.assertIn(theirs, (mine, None))
+            client = uids
             if mayExpunge:
                 self.assertEqual(client, list(snapshot.uids))
 
@@ -189,4 +189,3 @@ class SliceTests(SynchronousTestCase):
         portions = list(slices(ranges, most))
         self.assertEqual([index for portion in portions for index in portion], sorted(indexes))
         self.assertTrue(all(0 < len(portion) <= most for portion in portions))
-        self.assertEqual(total(ranges), len(indexes))

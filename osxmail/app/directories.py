@@ -5,7 +5,7 @@ The directories of the configuration, as one that can be replaced while the serv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
@@ -39,11 +39,8 @@ class Directories:
     Whatever directories count just now.
     """
 
-    def __init__(
-        self, local: LocalDirectory, ownHosts: Iterable[str], configurations: Sequence[LDAPConfiguration | None]
-    ) -> None:
+    def __init__(self, local: LocalDirectory, configurations: Sequence[LDAPConfiguration | None]) -> None:
         self._local = local
-        self._ownHosts = tuple(ownHosts)
         self._current = self._build(configurations)
 
     def _build(self, configurations: Sequence[LDAPConfiguration | None]) -> _Set:
@@ -52,7 +49,7 @@ class Directories:
             if configuration is None:
                 caches.append(CachedDirectory(self._local, LOCAL_CACHE_SECONDS))
             else:
-                directory = LDAPDirectory(configuration, self._ownHosts)
+                directory = LDAPDirectory(configuration)
                 ldap.append(directory)
                 caches.append(CachedDirectory(directory, configuration.cacheSeconds))
         return _Set(tuple(configurations), AggregateDirectory(caches), tuple(caches), tuple(ldap))

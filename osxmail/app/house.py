@@ -5,7 +5,6 @@ The parts, put together: this reads as a parts list.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import signal
 import sys
@@ -98,7 +97,6 @@ class Osxmail(MultiService):
     def _build(self) -> None:
         configuration, settings, reactor = self.configuration, self.settings, self._reactor
         hostname = configuration.hostname
-        ownHosts = (hostname, *self._ownAddresses())
         self.store = Store(configuration.data, reactor)
         self.domains = Domains(self.store.database, reactor)
         self.accounts = LocalAccounts(self.store.database, reactor)
@@ -107,10 +105,9 @@ class Osxmail(MultiService):
         self.sessions = Sessions(settings, reactor)
         self.resolver = Resolver([Server(host, port) for host, port in configuration.resolvers])
         self.passwords = Passwords(settings)
-        self.directory = Directories(LocalDirectory(self.accounts, self.passwords), ownHosts, configuration.directories)
+        self.directory = Directories(LocalDirectory(self.accounts, self.passwords), configuration.directories)
         self.router = Router(
-            hostname, self.domains, self.directory, settings, self.store, self.accounts,
-            self._ownAddresses, reactor,
+            hostname, self.domains, self.directory, settings, self.store, self.accounts, clock=reactor
         )  # fmt: skip
         self.reception = Reception(hostname, self.store, self.router, self.directory, settings)
         self.scheduler = Scheduler(
@@ -120,9 +117,7 @@ class Osxmail(MultiService):
             bounces=Bounces(hostname, self.store, self.router, settings),
             settings=settings,
         )
-        realm = MailRealm(
-            self.store, settings, lambda record: not record.mailHost or self.router.isThisServer(record.mailHost)
-        )
+        realm = MailRealm(self.store, settings, self.router.keepsMailOf)
         self.portal = Portal(realm, [DirectoryChecker(self.directory)])
         self.commands = commandsOf(
             House(
@@ -143,21 +138,6 @@ class Osxmail(MultiService):
                 reload=self.reload,
             )
         )
-
-    def _ownAddresses(self) -> tuple[str, ...]:
-        """
-        The addresses we are known to listen on.
-        """
-        found = {"127.0.0.1", "::1"}
-        for listener in getattr(self, "listeners", ()):
-            host = listener.address.rpartition(":")[0].strip("[]")
-            try:
-                if not ipaddress.ip_address(host).is_unspecified:
-                    found.add(host)
-            except ValueError:
-                # A Unix socket, or not bound yet.
-                continue
-        return tuple(found)
 
     def _ownListeners(self) -> list[tuple[str, int]]:
         """

@@ -22,6 +22,7 @@ from osxmail.mail.address import Address, normalizeDomain
 from osxmail.mail.decision import Action, Decision, MailboxTarget, RemoteTarget, Route, Step
 from osxmail.mail.record import AccountState, Record
 from osxmail.mail.smtpreply import Reply
+from osxmail.net.addresses import isOwnAddress
 
 #: How many addresses may lead to one another in a row: alias to alias, forward to forward.
 MAX_DEPTH = 10
@@ -36,6 +37,7 @@ MAX_POSTMASTERS = 20
 #: How long the list of administrators is believed.
 ADMINISTRATORS_LIFE_SECONDS = 60.0
 
+_LOCALHOST = frozenset({"localhost", "localhost.localdomain"})
 #: RFC 5321 4.5.1, RFC 2142 5.
 ALWAYS_DELIVERABLE = frozenset({"postmaster", "abuse"})
 #: Mailboxes whose meaning a stranger's mail must not take on (RFC 6154).
@@ -158,12 +160,12 @@ class Router:
         settings: ISettings,
         store: IMailStore,
         accounts: ILocalAccounts | None = None,
-        addresses: Callable[[], Collection[str]] = lambda: (),
+        isOwnAddress: Callable[[str], bool] = isOwnAddress,
         clock: IReactorTime | None = None,
     ) -> None:
         """
         @param accounts: where administrators are found when C{mail.postmaster} is empty.
-        @param addresses: the IP addresses of this server as text, for address literals and mail host names.
+        @param isOwnAddress: is this IP address this server's?  For address literals and mail hosts.
         """
         if clock is None:
             from twisted.internet import reactor
@@ -175,7 +177,7 @@ class Router:
         self._settings = settings
         self._store = store
         self._accounts = accounts
-        self._addresses = addresses
+        self._isOwnAddress = isOwnAddress
         self._clock = clock
         self._administrators: tuple[float, tuple[Address, ...]] = (0.0, ())
 
@@ -265,11 +267,19 @@ class Router:
         Is this host name, alias or address ours?
         """
         host = host.lower().rstrip(".")
-        if host == self.hostname or host in (word.lower() for word in self._settings.words("mail.host_aliases")):
+        if host == self.hostname or host in _LOCALHOST:
+            return True
+        if host in (word.lower() for word in self._settings.words("mail.host_aliases")):
             return True
         if host.startswith("["):
             host = host[1:-1].removeprefix("ipv6:")
-        return host in self._addresses()
+        return self._isOwnAddress(host)
+
+    def keepsMailOf(self, record: Record) -> bool:
+        """
+        Is this the server that keeps this person's mail?
+        """
+        return not record.mailHost or self.isThisServer(record.mailHost)
 
     # -------------------------------------------------------------------------------------------- one address
 
@@ -326,7 +336,7 @@ class Router:
                 if not record.forwardTo:
                     walk.die(SWITCHED_OFF, step)
                 return
-        if record.mailHost and not self.isThisServer(record.mailHost):
+        if not self.keepsMailOf(record):
             step = walk.say("route.mailhost", f"{who}, whose mail is kept by {record.mailHost}", *record.source)
             there = address if address in record.addresses else record.address
             walk.remotes[there] = RemoteTarget(there, record.mailHost.lower())

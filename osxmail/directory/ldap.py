@@ -9,7 +9,7 @@ never goes to a server that the configuration does not name.  Aliases are not de
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ldap3 import SUBTREE
@@ -48,9 +48,8 @@ class LDAPDirectory:
 
     log = Logger(namespace="osxmail.directory")
 
-    def __init__(self, configuration: LDAPConfiguration, ownHosts: Iterable[str], reactor: Any = None) -> None:
+    def __init__(self, configuration: LDAPConfiguration, reactor: Any = None) -> None:
         """
-        @param ownHosts: this server's names and IP addresses: a mail host among them is no other server.
         @param reactor: an L{twisted.internet.interfaces.IReactorFromThreads} and C{IReactorTime}; the global one if it
             is C{None}.
         @raise ConfigurationError: see L{LDAPConfiguration.problems}.
@@ -63,7 +62,7 @@ class LDAPDirectory:
         self.name = configuration.url
         self.configuration = configuration
         schema = configuration.effectiveSchema()
-        self._reader = Reader(schema, configuration.domains, ownHosts, self.name)
+        self._reader = Reader(schema, configuration.domains, self.name)
         self._usersBase = schema.base("users_base", configuration.base)
         self._groupsBase = schema.base("groups_base", configuration.base)
         backoff = Backoff(

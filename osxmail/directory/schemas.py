@@ -28,7 +28,6 @@ _STATES = {
     **dict.fromkeys(("enabled", "active", "true", "yes", "on", "1"), AccountState.ENABLED),
     **dict.fromkeys(("off", "disabled", "inactive", "deleted", "false", "no", "0"), AccountState.OFF),
 }
-_LOCALHOST = frozenset({"localhost", "localhost.localdomain", "127.0.0.1", "::1"})
 
 
 @frozen
@@ -183,17 +182,15 @@ class Reader:
     A schema applied: one directory's filters and entries.
     """
 
-    def __init__(self, schema: Schema, domains: Iterable[str], ownHosts: Iterable[str], name: str) -> None:
+    def __init__(self, schema: Schema, domains: Iterable[str], name: str) -> None:
         """
         @param domains: normalised; where short names are addresses.
-        @param ownHosts: names and IP addresses of this server.
         @param name: what the records' C{source} calls the directory.
         """
         self.schema = schema
         self.name = name
         self._names = schema.attributes
         self._domains = tuple(domains)
-        self._ownHosts = _LOCALHOST | {host.lower().rstrip(".") for host in ownHosts}
         self._people = anyOf(f"(objectClass={c})" for c in schema.attributes["person_class"])
         self._groups = anyOf(f"(objectClass={c})" for c in schema.attributes["group_class"])
         self.personAttributes = schema.wanted(*_PERSON)
@@ -363,15 +360,13 @@ class Reader:
         if not text:
             return ""
         host = text.lower().rstrip(".").strip("[]")
-        if host in self._ownHosts:
-            return ""
         if ":" not in host:
             try:
                 host = normalizeDomain(host)
             except ParseError:
                 warnings.append(f"the mail host {text[:80]!r} is no host; read as this server")
                 return ""
-        return "" if host in self._ownHosts else host
+        return host
 
     def _quota(self, text: str, warnings: list[str]) -> int | None:
         try:

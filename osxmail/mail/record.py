@@ -36,7 +36,8 @@ class Record:
     @ivar state: enabled, off or forward.
     @ivar forwardTo: where mail goes in state FORWARD; never empty then.
     @ivar keepCopy: in state FORWARD, keep a copy in the mailbox as well.
-    @ivar mailHost: the server that keeps this person's mail when it is another one, or C{""}.
+    @ivar mailHost: the server that keeps this person's mail; C{""} is this one.  Whether a name is this server's too is
+        for the router to say.
     @ivar quotaOctets: C{None} when the directory says nothing (the setting's default counts), 0 for unlimited.
     @ivar popAllowed: may log in by POP3.
     @ivar imapAllowed: may log in by IMAP.

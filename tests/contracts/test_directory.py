@@ -255,7 +255,7 @@ class LDAPContract(DirectoryContract, AwayContract):
         configuration = LDAPConfiguration(
             self.slapd.url, SUFFIX, BIND_DN, BIND_PASSWORD, schema=self.schema, domains=("example.test",), poolSize=2
         )
-        self.ldap = LDAPDirectory(configuration, ["mail.example.test"], reactor)
+        self.ldap = LDAPDirectory(configuration, reactor)
         self.ldap.start()
         self.addCleanup(self.ldap.stop)
         self.directory = self.wrapped(self.ldap)

@@ -64,7 +64,7 @@ class LDAPCase(TestCase):
             "base": SUFFIX, "bindDN": BIND_DN, "bindPassword": BIND_PASSWORD, "timeoutSeconds": 1.0, "poolSize": 2,
             "backoffFirstSeconds": 0.1, "backoffMostSeconds": 0.4, "domains": ("example.test",),
         }  # fmt: skip
-        directory = LDAPDirectory(LDAPConfiguration(url, **{**values, **fields}), [])
+        directory = LDAPDirectory(LDAPConfiguration(url, **{**values, **fields}))
         directory.start()
         self.addCleanup(directory.stop)
         return directory
@@ -186,7 +186,7 @@ class OutageTests(LDAPCase):
         self.assertLess(time.monotonic() - start, 3)
 
     async def test_notStarted(self) -> None:
-        directory = LDAPDirectory(self.directory.configuration, [])
+        directory = LDAPDirectory(self.directory.configuration)
         await self.away(directory.recordWithAddress(ANNA), 1)
 
     async def test_oldConnectionsAreReplaced(self) -> None:

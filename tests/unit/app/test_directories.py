@@ -34,7 +34,7 @@ class DirectoriesTests(TestCase):
         self.addCleanup(self.passwords.stop)
 
     def directories(self, *configurations: LDAPConfiguration | None) -> Directories:
-        made = Directories(LocalDirectory(self.accounts, self.passwords), ("mail.example.test",), configurations)
+        made = Directories(LocalDirectory(self.accounts, self.passwords), configurations)
         made.start()
         self.addCleanup(made.stop)
         return made

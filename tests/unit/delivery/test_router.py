@@ -64,7 +64,7 @@ class RouterTestCase(SynchronousTestCase):
             self.settings,
             self.store,
             self.accounts,
-            lambda: ("192.0.2.1", "2001:db8::1"),
+            {"192.0.2.1", "2001:db8::1"}.__contains__,
             self.clock,
         )
         self.directory.add("ann@example.test")
@@ -160,7 +160,14 @@ class PeopleTests(RouterTestCase):
 
     def test_mailHost(self) -> None:
         self.directory.add(record("far@example.test", mailHost="Mail2.example.test"))
-        for host in ("mail.example.test", "MAIL.example.test.", "post.example.test", "192.0.2.1", "2001:db8::1"):
+        for host in (
+            "mail.example.test",
+            "MAIL.example.test.",
+            "post.example.test",
+            "localhost",
+            "192.0.2.1",
+            "2001:db8::1",
+        ):
             self.directory.add(record("near@example.test", mailHost=host))
             self.assertEqual(self.mailboxes(self.route("near@example.test")), [("id-near", "INBOX")], host)
         route = self.route("far+x@example.test")

@@ -1,0 +1,51 @@
+# -*- test-case-name: tests.integration.test_command -*-
+"""
+How the service behaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from osxmail.app import show
+from osxmail.app.command.base import Context, firstLine, jsonOption, pass_context, printed
+from osxmail.app.command.server import main
+
+
+@main.command()
+@click.argument("words", nargs=-1, metavar="[KEY] [= VALUE]")
+@click.option("--default", "toDefault", is_flag=True, help="Go back to the default.")
+@click.option("--stdin", "fromStandardInput", is_flag=True, help="Read the value from standard input: for passwords.")
+@jsonOption
+@pass_context
+def settings(context: Context, words: Sequence[str], toDefault: bool, fromStandardInput: bool, asJSON: bool) -> None:
+    """
+    Read or change how the service behaves.
+
+    \b
+    osxmail settings                every setting, its value, what it does
+    osxmail settings KEY            one of them
+    osxmail settings KEY = VALUE    change it; KEY=VALUE does as well
+    osxmail settings KEY --default  go back to the default
+
+    A change counts at once. A setting that stands under [settings] in the configuration file is pinned, and refused
+    here.
+    """
+    written = " ".join(words)
+    key, isChange, value = (part.strip() for part in written.partition("="))
+    if (toDefault or fromStandardInput) and (not key or isChange or toDefault == fromStandardInput):
+        raise click.UsageError("--default and --stdin go with a KEY alone")
+    if fromStandardInput:
+        printed(context.ask("settings.set", key=key, value=firstLine("value")), asJSON, show.setting)
+    elif toDefault:
+        printed(context.ask("settings.reset", key=key), asJSON, show.setting)
+    elif isChange:
+        if not key:
+            raise click.UsageError("say which setting: KEY = VALUE")
+        printed(context.ask("settings.set", key=key, value=value), asJSON, show.setting)
+    elif key:
+        printed(context.ask("settings.get", key=key), asJSON, show.setting)
+    else:
+        printed(context.ask("settings.list"), asJSON, show.settings)

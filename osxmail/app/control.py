@@ -32,6 +32,7 @@ class ControlSession(Gate):
     """
 
     protocolName = "control"
+    isAlwaysAdmitted = True
     log: ClassVar[Logger] = Logger(namespace="osxmail.app")
 
     def __init__(self, factory: ControlFactory) -> None:

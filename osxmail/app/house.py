@@ -186,9 +186,9 @@ class Osxmail(MultiService):
             complain(str(error))
             raise SystemExit(1) from None
         except OSError as error:
-            raise SystemExit(
-                f"osxmail: data: {data}: {error.strerror}; make it, for the user who runs osxmail"
-            ) from None
+            where = error.filename or data
+            complain(f"data: {where}: {error.strerror}; make the folder, for the user who runs osxmail")
+            raise SystemExit(1) from None
         # Ignored until there is something to read again; it would end us.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         super().startService()

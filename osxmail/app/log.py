@@ -13,7 +13,6 @@ import os
 import queue
 import re
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,10 +23,13 @@ from twisted.application.service import Service
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
+from osxmail.app.terminal import complain
 from osxmail.interfaces import ISettings
 
 #: Lines that wait for the disk; past that they are counted, and the count is logged.
 MAX_WAITING_LINES = 20000
+#: While the logs cannot be written, that is said so often.
+COMPLAINT_SECONDS = 60.0
 #: What is not a field of ours.
 _PRIVATE = frozenset({"event", "log_failure", "isError", "time", "system", "format", "message"})
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@<>+\-\[\]*]{1,500}")
@@ -64,7 +66,17 @@ def _value(value: object) -> str:
     if isinstance(value, tuple | list):
         value = ",".join(map(str, value))
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text[:2000], ensure_ascii=False)
+    return text if _PLAIN.fullmatch(text) else _visible(json.dumps(text[:2000], ensure_ascii=False))
+
+
+def _visible(text: str) -> str:
+    """
+    The same text, with C{\\u} in the place of what a terminal would obey or an editor take for the end of a line: JSON
+    leaves U+0085, U+009B, U+2028 and their like as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def lineOf(event: LogEvent) -> str:
@@ -89,9 +101,17 @@ def lineOf(event: LogEvent) -> str:
     line = " ".join(words)
     failure = event.get("log_failure")
     if failure is not None:
-        trace = failure.getTraceback(elideFrameworkCode=True)
-        line += "\n    " + trace.rstrip().replace("\n", "\n    ")
+        trace = failure.getTraceback(elideFrameworkCode=True).rstrip()
+        line = "\n    ".join([line, *map(_visible, trace.split("\n"))])
     return line + "\n"
+
+
+def _anyLineOf(event: LogEvent) -> str:
+    try:
+        return lineOf(event)
+    except Exception as error:  # noqa: BLE001 — the thread must live on, whatever somebody has put into an event
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        return f"{stamp} error log.unreadable fields={_value(sorted(map(str, event)))} error={type(error).__name__}\n"
 
 
 @implementer(ILogObserver)
@@ -116,6 +136,8 @@ class LogFiles(Service):
         self._thread: threading.Thread | None = None
         self._files: dict[str, TextIO] = {}
         self._started: dict[str, float] = {}
+
+        self._quietUntil = 0.0
 
     def __call__(self, event: LogEvent) -> None:
         level = event.get("log_level", LogLevel.info)
@@ -159,7 +181,7 @@ class LogFiles(Service):
             texts: dict[str, list[str]] = {}
             for entry in batch:
                 if entry is not None:
-                    texts.setdefault(logOf(entry), []).append(lineOf(entry))
+                    texts.setdefault(logOf(entry), []).append(_anyLineOf(entry))
             if self.dropped:
                 count, self.dropped = self.dropped, 0
                 stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
@@ -192,8 +214,12 @@ class LogFiles(Service):
             file.write(text)
             file.flush()
         except OSError as error:
-            # A full disk must not stop the mail: say so where somebody may see it.
-            print(f"osxmail: {name}.log: {error}", file=sys.stderr)
+            # A full disk must not stop the mail: say so where somebody may see it.  Not by sys.stderr, of which twistd
+            # makes events: these would come back here, for ever.
+            moment = time.monotonic()
+            if moment >= self._quietUntil:
+                self._quietUntil = moment + COMPLAINT_SECONDS
+                complain(f"{name}.log: {error}")
 
     def _archiveSeconds(self) -> float:
         return self._settings.number("log.archive_days") * 86400.0

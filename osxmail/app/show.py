@@ -38,7 +38,7 @@ def _clean(value: object) -> str:
     """
     Text from a peer, harmless for a terminal.
     """
-    return escape("".join(c if c >= " " and c != "\x7f" else "�" for c in str(value)))
+    return escape("".join(c if c.isprintable() else "�" for c in str(value)))
 
 
 def _table(console: Console, headings: list[str], rows: list[list[object]], empty: str) -> None:

@@ -20,11 +20,14 @@ MAX_LOCAL_OCTETS = 255
 MAX_DOMAIN_OCTETS = 255  # RFC 5321 4.5.3.1.2
 MAX_PATH_OCTETS = 1024  # RFC 5321 4.5.3.1.3 asks for 256; quoting and UTF-8 come on top of both parts
 
-# RFC 5322 3.2.3 atext, and every character outside ASCII (RFC 6531 3.3).
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+# RFC 6531 3.3 has every character outside ASCII.  Not ours: C1 controls, line separators and what turns the direction
+# of text (UAX 9 2) are in nobody's address, and would have their way with terminals, logs and readers.
+_OTHER = r"\u00a0-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\U0010ffff"
+# RFC 5322 3.2.3 atext, and others.
+_ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_OTHER}-]+"
 _DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*)"')
-_QUOTABLE = re.compile(r"[\x20-\x7e\u0080-\U0010ffff]+")
+_QUOTED = re.compile(rf'"((?:[\x20\x21\x23-\x5b\x5d-\x7e{_OTHER}]|\\[\x20-\x7e])*)"')
+_QUOTABLE = re.compile(rf"[\x20-\x7e{_OTHER}]+")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 

@@ -59,7 +59,7 @@ class Reply:
         last = len(self.lines) - 1
         prefix = f"{self.enhanced} " if self.enhanced else ""
         for index, line in enumerate(self.lines):
-            clean = "".join(c if c >= " " and c != "\x7f" else " " for c in line)
+            clean = line if line.isprintable() else "".join(c if c.isprintable() else " " for c in line)
             raw = f"{self.code:03d}{' ' if index == last else '-'}{prefix}{clean}".encode("utf-8", "replace")
             if len(raw) > MAX_LINE_OCTETS:
                 # Not in the middle of a character.

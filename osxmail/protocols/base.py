@@ -73,6 +73,7 @@ class Gate(Protocol):
     One session.
 
     @cvar protocolName: C{"smtp"}, C{"imap"} …
+    @cvar isAlwaysAdmitted: for administrators, who must get in when clients fill the house.
     @ivar sessionId: what the log and C{osxmail connections} call it.
     @ivar timeoutSeconds: how long one wait for the peer may last; change it at any time.
     @ivar isSecure: TLS is on.
@@ -81,6 +82,7 @@ class Gate(Protocol):
     """
 
     protocolName: ClassVar[str] = ""
+    isAlwaysAdmitted: ClassVar[bool] = False
     log: ClassVar[Logger] = Logger(namespace="osxmail.protocols")
     # TCP, TLS or a Unix socket: their common interface has no one name in Twisted.
     transport: Any

@@ -91,11 +91,12 @@ class Sessions:
         host = gate.peerHost
         if self._isStopping:
             return "the server stops"
-        if len(self._gates) >= self._settings.number("connections.most"):
-            return "too many connections"
         count = self._byHost.get(host, 0)
-        if count >= self._settings.number("connections.per_address") and not isLoopback(host):
-            return "too many connections from your address"
+        if not gate.isAlwaysAdmitted:
+            if len(self._gates) >= self._settings.number("connections.most"):
+                return "too many connections"
+            if count >= self._settings.number("connections.per_address") and not isLoopback(host):
+                return "too many connections from your address"
         self._gates[gate.sessionId] = gate
         self._byHost[host] = count + 1
         return ""

@@ -230,6 +230,15 @@ class LifeTests(TestCase):
         self.daemon.start()
         self.assertEqual(self.daemon.ask("server.status")["hostname"], "mail.example.test")
 
+    def test_folderThatCannotBeUsed(self) -> None:
+        self.daemon.data.mkdir()
+        (self.daemon.data / "logs").write_text("a file where a folder should be")
+        self.daemon.start(wait=False)
+        assert self.daemon.process is not None
+        self.assertEqual(self.daemon.process.wait(60), 1)
+        self.assertIn(f"osxmail: data: {self.daemon.data}/logs: File exists", self.daemon.said())
+        self.assertNotIn("Traceback", self.daemon.said())
+
     def test_storeThatCannotBeOpened(self) -> None:
         self.daemon.data.mkdir()
         (self.daemon.data / "osxmail.sqlite").write_bytes(b"this is no database" * 1000)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -65,6 +65,20 @@ class ControlTests(SynchronousTestCase):
         self.assertNotIn("hunter2", str(answer))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(self.say({"command": "echo", "arguments": {"word": "x"}}), {"result": {"you said": "x"}})
+
+    def test_whenTheHouseIsFull(self) -> None:
+        """
+        Who floods us must not keep the administrator out.
+        """
+        factory = ControlFactory(
+            entrance("control", FakeSettings({"connections.most": "10"}), Clock()), {"none": lambda _: succeed("here")}
+        )
+        for _ in range(12):
+            session = factory.buildProtocol(None)
+            transport = Transport()
+            session.makeConnection(transport)
+            session.dataReceived(b'{"command": "none"}\n')
+            self.assertEqual(json.loads(transport.value()), {"result": "here"})
 
     def test_oneAtATime(self) -> None:
         self.assertIsNone(self.say({"command": "wait"}))

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import os
+import sys
 from pathlib import Path
+from typing import TextIO
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from osxmail.app.log import LogFiles, lineOf, logOf
@@ -24,6 +29,22 @@ class LineTests(TestCase):
         line = lineOf(event(event="session.closed", helo="x\n2004 forged", client="\x1b[31m"))
         self.assertEqual(line.count("\n"), 1)
         self.assertNotIn("\x1b", line)
+
+    def test_nothingATerminalObeys(self) -> None:
+        """
+        C1 controls, line separators, what turns the direction of text, half a surrogate pair: JSON leaves them.
+        """
+        for odd in "\x7f\x85\x9b\u2028\u2029\u202e\u2066\ud800":
+            line = lineOf(event(event="recipient.refused", recipient=f"a{odd}b@example.test"))
+            self.assertNotIn(odd, line)
+            self.assertIn(f"a\\u{ord(odd):04x}b@example.test", line)
+            self.assertEqual(len(line.splitlines()), 1)
+        self.assertIn('"grüße"', lineOf(event(event="a.b", text="grüße")))
+
+    def test_tracebacksNeither(self) -> None:
+        line = lineOf(event(event="a.b", log_failure=Failure(ValueError("\x1b[2J\u2028\n2004 forged"))))
+        self.assertNotIn("\x1b", line)
+        self.assertTrue(all(each.startswith("    ") for each in line.splitlines()[1:]), line)
 
     def test_whatTwistedSays(self) -> None:
         self.assertIn('twisted.said text="Starting factory"', lineOf(event(log_format="Starting factory")))
@@ -58,6 +79,40 @@ class FileTests(TestCase):
         self.assertIn("c.d", (self.folder / "smtp.log").read_text())
         self.assertEqual((self.folder / "smtp.log").stat().st_mode & 0o777, 0o640)
         self.assertIn("a.b", console.getvalue())
+
+    def test_fullDisk(self) -> None:
+        """
+        That the logs cannot be written is said on the terminal, once in a while, and is no event: its line could not
+        be written either.
+        """
+        said = io.StringIO()
+        self.patch(sys, "__stderr__", said)
+
+        class Full(LogFiles):
+            def _open(self, name: str) -> TextIO:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        files = Full(self.folder, self.settings)
+        files.startService()
+        events: list[object] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        for _ in range(50):
+            files(event(event="a.b", service="imap"))
+            files(event(event="a.b"))
+        files.stopService()
+        self.assertEqual(said.getvalue().count("No space left on device"), 1)
+        self.assertEqual(events, [])
+
+    def test_eventThatCannotBeWritten(self) -> None:
+        class Broken:
+            def __str__(self) -> str:
+                raise ValueError
+
+        self.write(event(event="a.b", field=Broken()), event(event="c.d"))
+        text = (self.folder / "server.log").read_text()
+        self.assertIn("log.unreadable", text)
+        self.assertIn("c.d", text)
 
     def test_detailIsAChoice(self) -> None:
         self.write(event(event="a.b", log_level=LogLevel.debug), event(log_format="starting on 25"))

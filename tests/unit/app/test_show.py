@@ -35,11 +35,14 @@ class ShowTests(SynchronousTestCase):
 
     def test_aPeersTextIsHarmless(self) -> None:
         recipient = {"address": "a@b", "destination": "b", "attempts": 1, "nextTry": 1.0, "trying": False,
-                     "lastReply": "450 \x1b[2J[bold]x[/bold]\n\x07", "host": ""}  # fmt: skip
+                     "lastReply": "450 \x1b[2J[bold]x[/bold]\n\x07 \x9b2J\u202e", "host": ""}  # fmt: skip
         item = {"id": "A1", "sender": "<>", "received": 1.0, "octets": 5, "held": False, "recipients": [recipient]}
         text = shown(show.queue, [item])
         self.assertNotIn("\x1b", text)
         self.assertNotIn("\x07", text)
+        # One character for ESC and [, and text that runs backwards.
+        self.assertNotIn("\x9b", text)
+        self.assertNotIn("\u202e", text)
         self.assertIn("[bold]x[/bold]", text)
 
     def test_queueShowsEveryRecipient(self) -> None:

@@ -123,6 +123,17 @@ class AddressTests(SynchronousTestCase):
         ):
             self.assertRaises(ParseError, Address.parse, text)
 
+    def test_nothingATerminalObeys(self) -> None:
+        """
+        C1 controls (CSI is one character), line separators, what turns the direction of text.
+        """
+        for odd in "\u0080\u0085\u009b\u009f\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069":
+            for text in (f"b{odd}ob@example.test", f'"b{odd} ob"@example.test'):
+                self.assertRaises(ParseError, Address.parse, text)
+            self.assertRaises(ParseError, Address.fromParts, f"b{odd}ob", "example.test")
+        for letter in "\u00a0\u00f6\u200d\u2027\u4e2d\U0001f600":
+            self.assertEqual(Address.parse(f"b{letter}@example.test").local, f"b{letter}")
+
     def test_fromPartsWrong(self) -> None:
         for local in ("", "a\nb", "a\0b", "a\x7fb", "x" * (MAX_LOCAL_OCTETS + 1), "\ud800"):
             self.assertRaises(ParseError, Address.fromParts, local, "example.test")

@@ -111,14 +111,7 @@ def parseFetchItems(cursor: Cursor) -> FetchItems:
             if cursor.takesWord(macro.encode("ascii")):
                 return FetchItems(names)
         return _made([_item(cursor)])
-    items = []
-    while True:
-        items.append(_item(cursor))
-        if len(items) > MAX_ITEMS:
-            raise BadCommand("too many items")
-        if cursor.takes(b")"):
-            return _made(items)
-        cursor.space()
+    return _made(list(cursor.restOfList(lambda: _item(cursor), MAX_ITEMS)))
 
 
 def _made(items: list[FetchItem]) -> FetchItems:
@@ -192,17 +185,10 @@ def _sectionText(cursor: Cursor, hasPart: bool) -> str:
 
 def _fieldList(cursor: Cursor) -> tuple[bytes, ...]:
     cursor.expect(b"(", "a list of field names")
-    fields = []
-    while True:
-        field = cursor.astring("a field name")
-        if not _FIELD_NAME.fullmatch(field):
-            raise BadCommand("not a field name")
-        fields.append(field)
-        if len(fields) > MAX_FIELDS:
-            raise BadCommand("too many field names")
-        if cursor.takes(b")"):
-            return tuple(fields)
-        cursor.space()
+    fields = tuple(cursor.restOfList(lambda: cursor.astring("a field name"), MAX_FIELDS))
+    if not all(map(_FIELD_NAME.fullmatch, fields)):
+        raise BadCommand("not a field name")
+    return fields
 
 
 def _renderedField(field: bytes) -> bytes:

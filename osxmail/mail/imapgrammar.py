@@ -36,6 +36,7 @@ from osxmail.mail.imapsearch import parseSearch
 from osxmail.mail.mailboxname import Pattern
 
 MAX_PATTERNS = 20  # in one LIST
+MAX_OPTIONS = 30  # in one list of options, parameters or items of STATUS
 MAX_ID_PAIRS = 30  # RFC 2971 3.3
 MAX_ID_KEY_OCTETS = 30
 MAX_ID_VALUE_OCTETS = 1024
@@ -108,16 +109,17 @@ def _identify(cursor: Cursor) -> Identify:
         return Identify(())
     cursor.expect(b"(", "a list")
     pairs: list[tuple[str, str]] = []
-    while not cursor.takes(b")"):
-        if pairs:
-            cursor.space()
-        key = cursor.string("a field")
-        cursor.space()
-        value = cursor.nstring() or b""
-        if len(key) > MAX_ID_KEY_OCTETS or len(value) > MAX_ID_VALUE_OCTETS or len(pairs) >= MAX_ID_PAIRS:
+    for key, value in cursor.restOfList(lambda: _pair(cursor), MAX_ID_PAIRS, mayBeEmpty=True):
+        if len(key) > MAX_ID_KEY_OCTETS or len(value) > MAX_ID_VALUE_OCTETS:
             raise BadCommand("the client says too much about itself")
         pairs.append((key.decode("utf-8", "replace").lower(), value.decode("utf-8", "replace")))
     return Identify(tuple(pairs))
+
+
+def _pair(cursor: Cursor) -> tuple[bytes, bytes]:
+    key = cursor.string("a field")
+    cursor.space()
+    return key, cursor.nstring() or b""
 
 
 # ------------------------------------------------------------------------------------------------- mailboxes
@@ -127,13 +129,10 @@ def _select(cursor: Cursor) -> Select:
     mailbox = cursor.mailbox()
     condstore = False
     if cursor.takes(b" ("):
-        while True:
-            if cursor.atom("a parameter") != "CONDSTORE":
+        for parameter in cursor.restOfList(lambda: cursor.atom("a parameter"), MAX_OPTIONS):
+            if parameter != "CONDSTORE":
                 raise BadCommand("no such parameter of SELECT")
             condstore = True
-            if cursor.takes(b")"):
-                break
-            cursor.space()
     return Select(mailbox, condstore)
 
 
@@ -174,16 +173,10 @@ def _list(cursor: Cursor) -> ListMailboxes:
         cursor.space()
     reference = cursor.reference()
     cursor.space()
-    patterns = []
+    patterns: list[str] = []
     if cursor.takes(b"("):
         isExtended = True
-        while True:
-            patterns.append(_pattern(cursor))
-            if len(patterns) > MAX_PATTERNS:
-                raise BadCommand("too many patterns")
-            if cursor.takes(b")"):
-                break
-            cursor.space()
+        patterns += cursor.restOfList(lambda: _pattern(cursor), MAX_PATTERNS)
     else:
         patterns.append(_pattern(cursor))
     wanted: frozenset[str] = frozenset()
@@ -191,10 +184,7 @@ def _list(cursor: Cursor) -> ListMailboxes:
     if cursor.takes(b" RETURN ("):
         isExtended = True
         names: set[str] = set()
-        while not cursor.takes(b")"):
-            if names or statusItems:
-                cursor.space()
-            name = cursor.atom("an option")
+        for name in cursor.restOfList(lambda: cursor.atom("an option"), MAX_OPTIONS, mayBeEmpty=True):
             if name == "STATUS":
                 cursor.space()
                 statusItems = _statusItems(cursor)
@@ -207,15 +197,10 @@ def _list(cursor: Cursor) -> ListMailboxes:
 
 
 def _options(cursor: Cursor, known: frozenset[str]) -> frozenset[str]:
-    names: set[str] = set()
-    while not cursor.takes(b")"):
-        if names:
-            cursor.space()
-        name = cursor.atom("an option")
-        if name not in known:
-            raise BadCommand("no such option of LIST")
-        names.add(name)
-    return frozenset(names)
+    names = frozenset(cursor.restOfList(lambda: cursor.atom("an option"), MAX_OPTIONS, mayBeEmpty=True))
+    if not names <= known:
+        raise BadCommand("no such option of LIST")
+    return names
 
 
 def _pattern(cursor: Cursor) -> str:
@@ -235,15 +220,10 @@ def _lsub(cursor: Cursor) -> ListMailboxes:
 
 def _statusItems(cursor: Cursor) -> tuple[str, ...]:
     cursor.expect(b"(", "a list of items")
-    items: dict[str, None] = {}
-    while True:
-        item = cursor.atom("an item")
-        if item not in STATUS_ITEMS:
-            raise BadCommand("no such item of STATUS")
-        items[item] = None
-        if cursor.takes(b")"):
-            return tuple(items)
-        cursor.space()
+    items = dict.fromkeys(cursor.restOfList(lambda: cursor.atom("an item"), MAX_OPTIONS))
+    if not items.keys() <= STATUS_ITEMS:
+        raise BadCommand("no such item of STATUS")
+    return tuple(items)
 
 
 def _status(cursor: Cursor) -> Status:

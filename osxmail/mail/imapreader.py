@@ -9,13 +9,16 @@ C{{n}} that announced the literal; where a text ends and another piece follows, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TypeVar
 
 from osxmail.errors import LimitExceeded, ParseError
 from osxmail.mail.flags import normalizeFlag
 from osxmail.mail.mailboxname import SPECIAL_USES, decodeModifiedUTF7, normalizeMailboxName
 from osxmail.mail.sequenceset import MAX_NUMBER, SequenceSet
+
+_Item = TypeVar("_Item")
 
 MAX_FLAGS = 64  # in one list
 MAX_MODSEQ = 0x7FFFFFFFFFFFFFFF  # RFC 7162 7: a positive 63-bit integer
@@ -172,6 +175,22 @@ class Cursor:
         if not self.isAtEnd:
             raise BadCommand("too many arguments")
 
+    def restOfList(self, item: Callable[[], _Item], most: int, mayBeEmpty: bool = False) -> Iterator[_Item]:
+        """
+        The items of a list, after its opening parenthesis: a space between them, a closing parenthesis behind.
+
+        @param item: reads one.
+        @param most: how many there may be.
+        """
+        if mayBeEmpty and self.takes(b")"):
+            return
+        for _ in range(most):
+            yield item()
+            if self.takes(b")"):
+                return
+            self.space()
+        raise BadCommand("the list is too long")
+
     # -------------------------------------------------------------------------------------------------- tokens
 
     def _token(self, pattern: re.Pattern[bytes], what: str) -> bytes:
@@ -276,34 +295,20 @@ class Cursor:
         A list of flags in parentheses, each once.
         """
         self.expect(b"(", "a list of flags")
-        names: dict[str, None] = {}
-        if not self.takes(b")"):
-            while True:
-                name = self.flag()
-                if name is not None:
-                    names[name] = None
-                if len(names) > MAX_FLAGS:
-                    raise BadCommand("too many flags")
-                if self.takes(b")"):
-                    break
-                self.space()
-        return tuple(names)
+        return _eachOnce(self.restOfList(self.flag, MAX_FLAGS, mayBeEmpty=True))
 
     def flagsBareOrListed(self) -> tuple[str, ...]:
         """
         The flags of STORE: a list, or flags with spaces between (RFC 3501 9: store-att-flags).
         """
-        if self.looksAt(b"("):
-            return self.flags()
-        names: dict[str, None] = {}
-        while True:
-            name = self.flag()
-            if name is not None:
-                names[name] = None
-            if len(names) > MAX_FLAGS:
-                raise BadCommand("too many flags")
+        return self.flags() if self.looksAt(b"(") else _eachOnce(self._bareFlags())
+
+    def _bareFlags(self) -> Iterator[str | None]:
+        yield self.flag()
+        for _ in range(1, MAX_FLAGS):
             if not self.takes(b" "):
-                return tuple(names)
+                return
+            yield self.flag()
 
     def specialUse(self) -> str:
         """
@@ -389,6 +394,10 @@ class Cursor:
         if self.isAtString:
             return _decoded(self.string())
         return _decoded(self._token(_LIST_MAILBOX, "a mailbox pattern"))
+
+
+def _eachOnce(flags: Iterator[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(flag for flag in flags if flag is not None))
 
 
 def _decoded(raw: bytes) -> str:

@@ -120,11 +120,8 @@ class _Parser:
         return self._other(name)
 
     def _list(self, depth: int) -> SearchKey:
-        keys = [self.key(depth + 1)]
-        while not self._cursor.takes(b")"):
-            self._cursor.space()
-            keys.append(self.key(depth + 1))
-        return keys[0] if len(keys) == 1 else And(tuple(keys))
+        keys = tuple(self._cursor.restOfList(lambda: self.key(depth + 1), MAX_KEYS))
+        return keys[0] if len(keys) == 1 else And(keys)
 
     def _other(self, name: str) -> SearchKey:
         cursor = self._cursor

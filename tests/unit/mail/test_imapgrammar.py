@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail import imapcommand as c
 from osxmail.mail.fetchattributes import FetchItems
-from osxmail.mail.imapgrammar import _GRAMMAR, MAX_ID_PAIRS, MAX_PATTERNS, parseCommand
+from osxmail.mail.imapgrammar import _GRAMMAR, MAX_ID_PAIRS, MAX_OPTIONS, MAX_PATTERNS, parseCommand
 from osxmail.mail.imapreader import BadCommand, BadName, Cursor
 from osxmail.mail.sequenceset import SequenceSet
 
@@ -132,6 +132,12 @@ class CommandTests(SynchronousTestCase):
     def test_limits(self) -> None:
         parse("LIST", b'"" (' + b" ".join([b"a"] * MAX_PATTERNS) + b")")
         self.assertRaises(BadCommand, parse, "LIST", b'"" (' + b" ".join([b"a"] * (MAX_PATTERNS + 1)) + b")")
+        for name, before, item in (
+            ("STATUS", b"x (", b"SIZE"), ("SELECT", b"x (", b"CONDSTORE"), ("LIST", b"(", b"SUBSCRIBED"),
+        ):  # fmt: skip
+            after = b') "" *' if name == "LIST" else b")"
+            parse(name, before + b" ".join([item] * MAX_OPTIONS) + after)
+            self.assertRaises(BadCommand, parse, name, before + b" ".join([item] * (MAX_OPTIONS + 1)) + after)
         parse("ID", b"(" + b" ".join([b'"a" "b"'] * MAX_ID_PAIRS) + b")")
         self.assertRaises(BadCommand, parse, "ID", b"(" + b" ".join([b'"a" "b"'] * (MAX_ID_PAIRS + 1)) + b")")
 

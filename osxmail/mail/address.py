@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from functools import lru_cache
 
 import idna
@@ -98,6 +99,15 @@ def _quote(local: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
 
 
+def canonicalLocal(local: str) -> str:
+    """
+    A local part, or a short name, in the one form in which we compare it: without case, and in Unicode's form C, as a
+    keyboard may write the same letter in two ways (RFC 6532 3.1).
+    """
+    lowered = local.lower()
+    return lowered if lowered.isascii() else unicodedata.normalize("NFC", lowered)
+
+
 @frozen(order=True)
 class Address:
     """
@@ -114,7 +124,7 @@ class Address:
     key: str = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "key", f"{self.local.lower()}@{self.domain}")
+        object.__setattr__(self, "key", f"{canonicalLocal(self.local)}@{self.domain}")
 
     @classmethod
     def parse(cls, text: str) -> Address:

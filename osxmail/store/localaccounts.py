@@ -16,7 +16,7 @@ from zope.interface import implementer
 from osxmail.errors import AlreadyExists, NoSuchAccount
 from osxmail.interfaces import ILocalAccounts
 from osxmail.mail.acceptance import LocalAccount
-from osxmail.mail.address import Address
+from osxmail.mail.address import Address, canonicalLocal
 from osxmail.store.connection import Transaction, isText
 from osxmail.store.database import Database
 from osxmail.store.listing import listTable
@@ -59,7 +59,7 @@ def _row(account: LocalAccount) -> tuple[Any, ...]:
         int(account.imapAllowed),
         int(account.administrator),
         account.address.key,
-        account.address.local.lower(),
+        canonicalLocal(account.address.local),
     )
 
 
@@ -91,9 +91,11 @@ class LocalAccounts:
         if not isText(local):
             return succeed(())
 
+        name = canonicalLocal(local)
+
         def read(txn: Transaction) -> tuple[LocalAccount, ...]:
             rows = txn.execute(
-                f"SELECT {_COLUMNS} FROM local_account WHERE local_part = ? ORDER BY key LIMIT 2", (local.lower(),)
+                f"SELECT {_COLUMNS} FROM local_account WHERE local_part = ? ORDER BY key LIMIT 2", (name,)
             )
             return tuple(_account(*row) for row in rows)
 

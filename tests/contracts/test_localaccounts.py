@@ -56,6 +56,9 @@ class LocalAccountsContract:
         await accounts.addAccount(ANNA)
         self.assertEqual(await accounts.accountsWithLocalPart("ANNA"), (ANNA,))
         self.assertEqual(len(await accounts.accountsWithLocalPart("bert")), 2)
+        joerg = evolve(ANNA, accountId="id-j", address=Address.parse("jo\u0308rg@example.test"))
+        await accounts.addAccount(joerg)
+        self.assertEqual(await accounts.accountsWithLocalPart("J\xf6rg"), (joerg,))
         for nobody in ("carl", "", "%", "anna@example.test", "\ud800", "an\0na", "a" * 100_000):
             self.assertEqual(await accounts.accountsWithLocalPart(nobody), ())
 

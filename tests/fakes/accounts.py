@@ -10,7 +10,7 @@ from zope.interface import implementer
 from osxmail.errors import AlreadyExists, NoSuchAccount, StoreAway
 from osxmail.interfaces import ILocalAccounts
 from osxmail.mail.acceptance import LocalAccount
-from osxmail.mail.address import Address
+from osxmail.mail.address import Address, canonicalLocal
 
 
 @implementer(ILocalAccounts)
@@ -27,7 +27,7 @@ class FakeAccounts:
         return self._answer(next((a for a in self._accounts.values() if a.address == address), None))
 
     def accountsWithLocalPart(self, local: str) -> Deferred[tuple[LocalAccount, ...]]:
-        found = [a for a in self._accounts.values() if a.address.local.lower() == local.lower()]
+        found = [a for a in self._accounts.values() if canonicalLocal(a.address.local) == canonicalLocal(local)]
         return self._answer(tuple(found[:2]))
 
     def listAccounts(self) -> Deferred[tuple[LocalAccount, ...]]:

@@ -136,6 +136,47 @@ class FloodTests(BadInputCase):
         self.assertLess(watch.slowest, MAX_WAIT_SECONDS)
         self.assertGreater(watch.answers, 4)
 
+    def test_tooLarge(self) -> None:
+        """
+        More than is allowed, by each way in: refused, passed over without being kept, and the session goes on.
+        """
+        limit = 50 << 20
+        piece = (b"x" * 1022 + b"\r\n") * 64
+        before = memory(self.daemon)
+        most = 0
+
+        def flood(wire: Wire) -> None:
+            nonlocal most
+            for _ in range(limit // len(piece) + 2):
+                wire.send(piece)
+                most = max(most, memory(self.daemon))
+
+        with Watch(self.daemon, OTHER) as watch:
+            wire = self.inside("smtp")
+            self.assertEqual(wire.ask(b"MAIL FROM:<x@far.test> SIZE=%d" % (limit + 1))[:9], b"552 5.3.4")
+            wire.ask(b"MAIL FROM:<x@far.test>")
+            wire.ask(b"RCPT TO:<bert@example.test>")
+            self.assertEqual(wire.ask(b"DATA")[:3], b"354")
+            flood(wire)
+            self.assertEqual(wire.ask(b".")[:9], b"552 5.3.4")
+            self.assertTrue(self.works(wire, "smtp"))
+            wire = self.inside("lmtp")
+            wire.ask(b"MAIL FROM:<x@far.test>")
+            wire.ask(b"RCPT TO:<bert@example.test>")
+            wire.send(b"BDAT %d LAST\r\n" % ((limit // len(piece) + 2) * len(piece)))
+            flood(wire)
+            self.assertEqual(wire.reply()[:9], b"552 5.3.4")
+            self.assertTrue(self.works(wire, "lmtp"))
+            wire = self.inside("imap")
+            wire.send(b"t APPEND INBOX {%d+}\r\n" % ((limit // len(piece) + 2) * len(piece)))
+            flood(wire)
+            wire.send(b"\r\n")
+            self.assertRegex(wire.untilTagged(b"t")[1], rb"^t NO \[(TOOBIG|LIMIT)\]")
+            self.assertTrue(self.works(wire, "imap"))
+        self.assertLess(most - before, MAX_GROWTH_KIB)
+        self.assertLess(watch.slowest, MAX_WAIT_SECONDS)
+        until(lambda: not [p for p in (self.daemon.data / "spool").iterdir() if p.stat().st_size])
+
     def test_commandsWhoseAnswersNobodyReads(self) -> None:
         before = memory(self.daemon)
         commands = {"smtp": b"HELP\r\n", "lmtp": b"VRFY x\r\n", "imap": b"a NOOP\r\n", "pop3": b"CAPA\r\n"}
@@ -510,6 +551,31 @@ class AddressTests(BadInputCase):
                 self.assertTrue(self.works(wire, "smtp"))
                 wire.close()
         self.assertEqual(wrong, [])
+
+    def test_ours(self) -> None:
+        """
+        Odd names that we do have.
+        """
+        self.daemon.ask("domain.add", name="müller.test")
+        for name in ("anna@müller.test", '"hans peter"@example.test', "o'neil/x=y@example.test", "jörg@example.test"):
+            self.daemon.addAccount(name)
+        for recipient, who in (
+            ("<anna@xn--mller-kva.test>", "anna@müller.test"), ("<ANNA@XN--MLLER-KVA.test>", "anna@müller.test"),
+            ("<anna@müller.test>", "anna@müller.test"), ("<anna@MÜLLER.test>", "anna@müller.test"),
+            ('<"hans peter"@example.test>', '"hans peter"@example.test'),
+            ('<"hans\\ peter"@example.test>', '"hans peter"@example.test'),
+            ("<o'neil/x=y@example.test>", "o'neil/x=y@example.test"),
+            ("<\"o'neil/x=y\"@example.test>", "o'neil/x=y@example.test"),
+            ("<jörg@example.test>", "jörg@example.test"), ("<jo\u0308rg@example.test>", "jörg@example.test"),
+        ):  # fmt: skip
+            before = self.daemon.ask("account.show", address=who)["messages"]
+            wire = self.inside("smtp")
+            self.assertEqual(wire.ask(b"MAIL FROM:<x@far.test> SMTPUTF8")[:3], b"250")
+            self.assertEqual(wire.ask(f"RCPT TO:{recipient}".encode())[:3], b"250", recipient)
+            self.assertEqual(wire.ask(b"DATA")[:3], b"354")
+            self.assertEqual(wire.ask(b"Subject: x\r\n\r\n.")[:3], b"250")
+            wire.close()
+            self.assertEqual(self.daemon.ask("account.show", address=who)["messages"], before + 1, recipient)
 
     def test_senders(self) -> None:
         for address, codes in (

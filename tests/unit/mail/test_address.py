@@ -148,6 +148,16 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(len({one, Address.parse("JÖRG@müller.test")}), 1)
         self.assertNotEqual(one, Address.parse("jorg@müller.test"))
 
+    def test_unicodeForms(self) -> None:
+        """
+        A letter with its accent and a letter followed by it are the same; what came is kept.
+        """
+        composed, apart = Address.parse("J\xf6rg@example.test"), Address.parse("jo\u0308rg@example.test")
+        self.assertEqual(composed, apart)
+        self.assertEqual(hash(composed), hash(apart))
+        self.assertEqual(str(apart), "jo\u0308rg@example.test")
+        self.assertNotEqual(composed, Address.parse("jorg@example.test"))
+
     def test_detail(self) -> None:
         address = Address.parse("bob+lists+x@example.test")
         self.assertEqual(address.detail, "lists+x")

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.conversations -*-
+# -*- test-case-name: tests.unit.protocols.test_imapmailboxes -*-
 """
 IMAP commands about mailboxes as wholes (RFC 3501 6.3).
 """
@@ -151,10 +151,13 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
     account = session.ownAccount()
     statuses = await account.listMailboxes()
     subscribed = frozenset(await account.subscriptions()) if _needsSubscriptions(command) else frozenset()
-    names = [*(status.name for status in statuses), *subscribed]
+    names = [status.name for status in statuses]
     patterns = [Pattern(command.reference + text) for text in command.patterns]
-    matched = await _matched(session, patterns, {*names, *(parent for name in names for parent in parents(name))})
-    listing = _Listing(command, statuses, subscribed, matched)
+    above = await _above(session, names)
+    matched = await _matched(session, patterns, {*names, *above, *subscribed, *await _above(session, subscribed)})
+    listing = _Listing(command, statuses, subscribed, matched, above)
+    if "RECURSIVEMATCH" in command.select:
+        await listing.lookBelow(session)
     for count, (line, status) in enumerate(listing.responses(), 1):
         session.write(line)
         if status is not None and command.statusItems:
@@ -166,6 +169,18 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
             await session.drain()
             await session.letOthers()
     return b"OK LIST completed"
+
+
+async def _above(session: Imap, names: Collection[str]) -> set[str]:
+    """
+    Every name above one of these; others have their turn meanwhile.
+    """
+    found: set[str] = set()
+    for count, name in enumerate(names, 1):
+        found.update(parents(name))
+        if count % SLICE_MAILBOXES == 0:
+            await session.letOthers()
+    return found
 
 
 async def _matched(session: Imap, patterns: list[Pattern], names: Collection[str]) -> frozenset[str]:
@@ -197,30 +212,40 @@ class _Listing:
         statuses: tuple[MailboxStatus, ...],
         subscribed: frozenset[str],
         matched: frozenset[str],
+        above: Collection[str],
     ) -> None:
+        """
+        @param matched: the names that the patterns match, of mailboxes and above them.
+        @param above: the names above mailboxes.
+        """
         self._command = command
         self._matched = matched
         self._statuses = {status.name: status for status in statuses}
-        self._parents = {parent for status in statuses for parent in parents(status.name)}
+        self._above = above
         self._subscribed = subscribed
+        self._below: dict[str, None] = {}
+        self._names = list(self._statuses)
+        if "SUBSCRIBED" in command.select:
+            self._names += sorted(subscribed - self._statuses.keys())
+
+    async def lookBelow(self, session: Imap) -> None:
+        """
+        RFC 5258 3.5: a mailbox is named whose descendants are selected, and do not match the pattern themselves.
+        """
+        for count, name in enumerate(self._names, 1):
+            if self._isSelected(name) and name not in self._matched:
+                self._below.update(dict.fromkeys(parents(name)))
+            if count % SLICE_MAILBOXES == 0:
+                await session.letOthers()
+        self._names += [name for name in self._below if name not in self._statuses and name not in self._subscribed]
 
     def responses(self) -> Iterator[tuple[bytes, MailboxStatus | None]]:
         """
         The lines, each with the status of the mailbox if there is one.
         """
-        select = self._command.select
-        names = list(self._statuses)
-        if "SUBSCRIBED" in select:
-            names += sorted(self._subscribed - self._statuses.keys())
-        below: dict[str, None] = {}
-        if "RECURSIVEMATCH" in select:
-            # RFC 5258 3.5: a mailbox whose descendants are selected, and do not match the pattern themselves.
-            for name in names:
-                if self._isSelected(name) and name not in self._matched:
-                    below.update(dict.fromkeys(parents(name)))
-            names += [name for name in below if name not in self._statuses and name not in self._subscribed]
-        for name in names:
-            childInfo = ("SUBSCRIBED",) if name in below and "SUBSCRIBED" in select else ()
+        below = self._below
+        for name in self._names:
+            childInfo = ("SUBSCRIBED",) if name in below and "SUBSCRIBED" in self._command.select else ()
             if name in self._matched and (self._isSelected(name) or name in below):
                 yield renderListing(b"LIST", self._attributes(name), name, childInfo), self._statuses.get(name)
 
@@ -238,7 +263,7 @@ class _Listing:
         status = self._statuses.get(name)
         if status is None:
             attributes.append("\\NonExistent")  # RFC 5258 4
-        attributes.append("\\HasChildren" if name in self._parents else "\\HasNoChildren")  # RFC 3348
+        attributes.append("\\HasChildren" if name in self._above else "\\HasNoChildren")  # RFC 3348
         if name in self._subscribed:
             attributes.append("\\Subscribed")
         if status is not None and status.specialUse:
@@ -252,13 +277,17 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
     """
     pattern = Pattern(command.reference + command.patterns[0])
     names = await session.ownAccount().subscriptions()
-    matched = await _matched(session, [pattern], {*names, *(parent for name in names for parent in parents(name))})
+    matched = await _matched(session, [pattern], {*names, *await _above(session, names)})
     found: dict[str, str] = {name: "" for name in names if name in matched}
     if pattern.text.endswith("%"):
         # RFC 3501 6.3.9: foo/bar is subscribed, foo is not, and % asks: foo with \Noselect.
-        for name in names:
+        for count, name in enumerate(names, 1):
             if name not in matched:
-                found.update({parent: "\\Noselect" for parent in parents(name) if parent in matched - found.keys()})
+                for parent in parents(name):
+                    if parent in matched:
+                        found.setdefault(parent, "\\Noselect")
+            if count % SLICE_MAILBOXES == 0:
+                await session.letOthers()
     for count, name in enumerate(sorted(found, key=lambda name: (name != INBOX, name)), 1):
         session.write(renderListing(b"LSUB", [found[name]] if found[name] else [], name))
         if count % SLICE_MAILBOXES == 0:

@@ -4,6 +4,7 @@ IMAP sessions in memory, over the real store.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,29 @@ from tests.unit.protocols.transports import Checker, Transport, entrance, person
 
 PATIENCE_SECONDS = 10.0
 clock: Any = reactor
+
+
+class Turns:
+    """
+    How long the reactor's longest turn was, in CPU time of its thread: what a busy machine does is not counted.
+
+    @ivar longestSeconds: so far.
+    """
+
+    def __enter__(self) -> Turns:
+        self.longestSeconds = 0.0
+        self._last = time.thread_time()
+        self._next = clock.callLater(0, self._turn)
+        return self
+
+    def _turn(self) -> None:
+        now = time.thread_time()
+        self.longestSeconds = max(self.longestSeconds, now - self._last)
+        self._last = now
+        self._next = clock.callLater(0.001, self._turn)
+
+    def __exit__(self, *exc: object) -> None:
+        self._next.cancel()
 
 
 class Client:

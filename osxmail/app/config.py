@@ -21,6 +21,7 @@ from twisted.internet.endpoints import serverFromString
 from osxmail.app.settings import TABLE
 from osxmail.app.tomllines import KeyPath, dotted, keyLines, lineOf
 from osxmail.directory.ldapconfiguration import LDAPConfiguration
+from osxmail.directory.schemas import SCHEMAS
 from osxmail.errors import ConfigurationError, ParseError
 from osxmail.mail.address import normalizeDomain
 from osxmail.net.tls import CertificateFiles
@@ -382,6 +383,10 @@ def _directory(
             password = (folder / row.bind_password_file).read_text("utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
             wrong("bind_password_file", f"{folder / row.bind_password_file}: cannot be read")
+    schema = SCHEMAS.get(row.schema_name)
+    if "domains" not in row.model_fields_set and schema is not None and schema.loginIsPrimary:
+        # The old service's way: a short name is an address in every domain, unless somebody says otherwise.
+        row.domains = list(domains)
     configuration = LDAPConfiguration(
         url=row.url,
         base=row.base,
@@ -391,8 +396,7 @@ def _directory(
         caFile=str(folder / row.ca_file) if row.ca_file else "",
         schema=row.schema_name,
         attributes=dict(row.attributes),
-        # The old service's way: a short name is an address in every domain, unless somebody says otherwise.
-        domains=tuple(row.domains) if "domains" in row.model_fields_set else domains,
+        domains=tuple(row.domains),
         timeoutSeconds=row.timeout_seconds,
         poolSize=row.pool_size,
         cacheSeconds=row.cache_seconds,

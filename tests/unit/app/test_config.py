@@ -56,7 +56,7 @@ class GoodTests(SynchronousTestCase):
         self.assertEqual((ldap.schema, ldap.timeoutSeconds, ldap.bindPassword), ("apple", 2.0, "secret"))
         self.assertNotIn("secret", repr(found))
         self.assertEqual(found.domains, ("example.test", "xn--bcher-kva.test"))
-        # Short names are addresses in all of them, where nothing else is said.
+        # In the old service's directory short names are addresses in all of them.
         self.assertEqual(ldap.domains, found.domains)
         self.assertEqual(
             found.pins,
@@ -65,8 +65,14 @@ class GoodTests(SynchronousTestCase):
         self.assertEqual(found.later, ("console",))
 
     def test_domainsOfADirectory(self) -> None:
-        for line, expected in (('domains = ["one.test"]', ("one.test",)), ("domains = []", ())):
-            text = GOOD.replace('schema = "apple"', f'schema = "apple"\n{line}')
+        for lines, expected in (
+            ('schema = "apple"\ndomains = ["one.test"]', ("one.test",)),
+            ('schema = "apple"\ndomains = []', ()),
+            # Elsewhere a person has the addresses that the entry states.
+            ('schema = "inetorgperson"', ()),
+            ('schema = "inetorgperson"\ndomains = ["one.test"]', ("one.test",)),
+        ):
+            text = GOOD.replace('schema = "apple"', lines)
             ldap = parseConfiguration(text, Path("/x.toml")).directories[1]
             assert ldap is not None
             self.assertEqual(ldap.domains, expected)

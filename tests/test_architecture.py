@@ -5,6 +5,7 @@ The floors hold: a module imports its own room and lower floors; C{mail} is pure
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
@@ -29,6 +30,8 @@ IMPURE = {
     "twisted", "zope", "socket", "os", "time", "random", "secrets", "threading", "subprocess", "asyncio", "pathlib",
     "apsw", "ldap3", "OpenSSL", "ssl", "io", "tempfile", "select", "signal",
 }  # fmt: skip
+#: Rooms whose manual names each of their modules.
+MANUALS = ("app", "delivery", "directory", "mail", "net", "protocols")
 MAX_LINES = 500
 #: Modules over 500 lines, each with its decision in ARCHITECTURE.md.
 LONG_BY_DECISION: set[str] = {"interfaces.py"}
@@ -114,6 +117,21 @@ class FloorTests(TestCase):
             base = ROOT.parent.joinpath(*name.split("."))
             if not (base.is_dir() or base.with_suffix(".py").exists()):
                 wrong.append(f"{path.relative_to(ROOT)}: {name} does not exist")
+        self.assertEqual(wrong, [])
+
+    def test_manualsNameEveryModule(self) -> None:
+        """
+        And no module of the room that does not exist.
+        """
+        wrong = []
+        for name in MANUALS:
+            folder = ROOT / name
+            manual = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+            named = set(re.findall(rf"[CL]\{{(?:osxmail\.{name}\.)?([a-z0-9]+)(?:\.py)?(?:<[^>]*>)?\}}", manual))
+            there = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/*.py")}
+            there -= {"__init__", name}
+            wrong += [f"{name}: {each} is not in the manual" for each in sorted(there - named)]
+            wrong += [f"{name}: there is no {each}" for each in sorted(named - there - {"bytes", "str"})]
         self.assertEqual(wrong, [])
 
     def test_roomsHaveManuals(self) -> None:

@@ -1,13 +1,15 @@
 """
 The delivery room: takes responsibility for mail, says where it goes, and carries it out.
 
-It has two halves.  The deciding half is here first: L{router} (where an address leads), L{relayrules} (who may send
-where; pure), L{reception} (MAIL, RCPT and the end of DATA, for every protocol), L{traceheaders} (what is put before a
-message), L{local} (out of the queue into a mailbox), L{bounces} (notices to senders) and L{explain} (the same
-decisions for people).  The carrying half takes mail from the queue to other servers: L{scheduler} (leases, lines,
-reports), L{outcomes} (gone, later, or back; pure), L{remote} (one attempt), L{nexthops} (where to connect),
-L{connections} (made, and kept for a moment), L{smtpclient} (what is said) on L{replyconnection} and L{replyreader}
-(octets and replies), and L{commands} (the commands of a transaction; pure).
+It has two halves.  One decides: C{router} (where an address leads), C{relayrules} (who may send where; pure),
+C{reception} (MAIL, RCPT and the end of DATA, for every protocol), C{copies} (what a message turns into),
+C{traceheaders} (what is put before it), C{quotas} (is there room), C{faults} (failures as decisions) and C{explain}
+(the same decisions for people).
+
+The other takes mail out of the queue: C{scheduler} (leases, lines, reports), C{outcomes} (gone, later, or back; pure),
+C{local} (into a mailbox of ours), C{bounces} (notices to senders); and to other servers C{remote} (one attempt),
+C{nexthops} (where to connect), C{connections} (made, and kept for a moment), C{smtpclient} (what is said) on
+C{replyconnection} and C{replyreader} (octets and replies), and C{commands} (the commands of a transaction; pure).
 
 What holds here:
 

@@ -3,7 +3,8 @@ The directory room: who lives here, and is it them?
 
 It answers the four questions of L{osxmail.interfaces.IDirectory} and is a credentials checker for C{twisted.cred}.  It
 knows nothing of protocols, routes or mailboxes: a L{osxmail.mail.record.Record} says what is known of a person, and
-others draw the conclusions (a mail host that is another server, a forward, POP denied).
+others draw the conclusions (a mail host that is another server, a forward, POP denied).  Nor does it know which hosts
+are this server.
 
     LocalDirectory     our own accounts (L{osxmail.directory.local}), argon2 in threads (L{osxmail.directory.passwords})
     LDAPDirectory      an LDAP server (L{osxmail.directory.ldap})
@@ -13,8 +14,9 @@ others draw the conclusions (a mail host that is another server, a forward, POP 
 
 How the LDAP part is cut: L{osxmail.directory.ldapconfiguration} says how to reach it, L{osxmail.directory.ldapfilter}
 writes filters, L{osxmail.directory.schemas} gives entries their meaning and never waits,
-L{osxmail.directory.ldapconnections} is the only module that blocks, L{osxmail.directory.ldapgroups} expands groups,
-L{osxmail.directory.backoff} knows when to leave a server alone.
+L{osxmail.directory.ldapconnections} is the only module that blocks, over L{osxmail.directory.ldapsocket}, which takes
+only so much of an answer; L{osxmail.directory.ldapgroups} expands groups, L{osxmail.directory.backoff} knows when to
+leave a server alone.  L{osxmail.directory.decoy}: what a directory does when nobody has the login.
 
 What holds here:
   - "Nobody" is C{None}; "cannot say" is L{osxmail.errors.DirectoryAway}.  Nothing that a server fails to do, and no

@@ -6,8 +6,8 @@ forgets what came before, back-pressure both ways, time-outs.  A protocol is a s
 C{osxmail.mail}.  This room knows contracts (reception, accounts, mailboxes) and the portal of twisted.cred; it knows
 neither directories nor tables, and decides nothing about mail.
 
-C{base} C{sessions}
-    The gate; who is connected, and the end of it.
+C{base} C{entrance} C{sessions}
+    The gate; what a listener gives to all its sessions; who is connected, and the end of it.
 
 C{sasl} C{realm}
     Logging in, the same for all: whether a password may pass, mechanisms, what a wrong one costs; and what somebody
@@ -16,6 +16,9 @@ C{sasl} C{realm}
 C{replies}
     The one table from the classes of L{osxmail.errors} to what a peer is told.
 
+C{verbs}
+    What SMTP and POP3 have in common: a line is a command, errors are counted, a login is given back.
+
 C{smtpsession} C{smtp} C{smtpcontent} C{submission} C{lmtp}
     An SMTP session apart from its transactions; transactions; content on its way into the store; and how the two
     relatives differ.  Every decision is the reception's.
@@ -23,8 +26,14 @@ C{smtpsession} C{smtp} C{smtpcontent} C{submission} C{lmtp}
 C{pop3} C{maildrop}
     POP3, and the INBOX as it was at the login.
 
-C{imap…}
-    IMAP: see C{imap.py}.
+C{imap} C{imapreading} C{imapcommands}
+    An IMAP session; how a command comes in, literals and all; which may come when, and what carries it out:
+    C{imapentering} (login and what needs no mailbox), C{imapmailboxes}, C{imapfetch} (with C{imapsections} for bodies),
+    C{imapmessages} (STORE, COPY, MOVE, EXPUNGE, APPEND), C{imapsearching} (with C{imapsnapshotsearch} for what memory
+    answers) and C{imapchanges} (what others have done, and IDLE).
+
+C{imapselected} C{imaplines}
+    What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.
 
 Invariants:
 

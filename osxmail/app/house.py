@@ -221,7 +221,7 @@ class Osxmail(MultiService):
         await DeferredList([listener.bound for listener in (*self.listeners, self.controlListener)])
         signal.signal(signal.SIGHUP, self._hangUp)
         for name in configuration.later:
-            log.warn("{event}", event="listener.later", listener=name, text="this version has none yet")
+            log.warn("{event}", event="listener.left_out", listener=name, text="this version has none yet")
         log.info("{event}", event="server.started", version=__version__, hostname=configuration.hostname)
         say(text)
         say("osxmail is ready")

@@ -6,6 +6,7 @@ arrived, and bodies are streamed, so that a slow client holds nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from osxmail.mail.fetchattributes import SNAPSHOT_ITEMS, FetchItems
@@ -58,6 +59,13 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
     return b"OK " + GONE if answer.missing else b"OK FETCH completed"
 
 
+def _after(uids: list[int], rows: list[tuple[int, tuple[bytes, ...]]]) -> list[int]:
+    """
+    Those of the UIDs that are still to be asked for: see L{osxmail.interfaces.IMailbox.renderings}.
+    """
+    return uids[bisect_right(uids, rows[-1][0]) :] if rows else []
+
+
 class _Answer:
     """
     What one FETCH is answered with.
@@ -104,9 +112,16 @@ class _Answer:
 
     async def withRenderings(self, indexes: Indexes) -> None:
         uids = self._wantedUids(indexes)
-        if not uids:
-            return
-        rows = await self._view.mailbox.renderings(uids, self._columns)
+        while uids:
+            rows = await self._view.mailbox.renderings(uids, self._columns)
+            rest = _after(uids, rows)
+            self._writeRendered(uids[: len(uids) - len(rest)], rows)
+            uids = rest
+            if uids:
+                await self._session.drain()
+                await self._session.letOthers()
+
+    def _writeRendered(self, uids: list[int], rows: list[tuple[int, tuple[bytes, ...]]]) -> None:
         located = self._view.located([index for index in (self._view.indexOf(uid) for uid, _ in rows) if index >= 0])
         self.missing += len(uids) - len(located.places)
         if len(located.places) != len(rows):
@@ -120,13 +135,18 @@ class _Answer:
 
     async def withSections(self, indexes: Indexes) -> None:
         uids = self._wantedUids(indexes)
-        if not uids:
-            return
+        while uids:
+            rendered: list[tuple[int, tuple[bytes, ...]]] = []
+            rest: list[int] = []
+            if self._columns:
+                rendered = await self._view.mailbox.renderings(uids, self._columns)
+                rest = _after(uids, rendered)
+            await self._sectionsOf(uids[: len(uids) - len(rest)], dict(rendered))
+            uids = rest
+
+    async def _sectionsOf(self, uids: list[int], rendered: dict[int, tuple[bytes, ...]]) -> None:
         view, session = self._view, self._session
         messages = await view.mailbox.messages(uids)
-        rendered: dict[int, tuple[bytes, ...]] = {}
-        if self._columns:
-            rendered = dict(await view.mailbox.renderings(uids, self._columns))
         seen = await self._setSeen([uid for uid, _ in messages]) if self._items.setsSeen else frozenset()
         gathered: list[bytes] = []
         octets = 0

@@ -20,7 +20,7 @@ from osxmail.mail.decision import Route
 from osxmail.mail.envelope import Envelope, Recipient
 from osxmail.mail.smtpcommand import CommandError, MailCommand, parseBdat, parseMail, parseRcpt
 from osxmail.mail.smtpreply import Reply
-from osxmail.protocols.base import Gate
+from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.replies import smtpReply
 from osxmail.protocols.smtpcontent import Content
@@ -29,7 +29,6 @@ from osxmail.protocols.smtpsession import (
     IN_TRANSACTION,
     NO_ARGUMENT,
     SMTPSession,
-    SMTPSessionFactory,
     reply,
 )
 
@@ -43,14 +42,17 @@ _IN_CONTENT = reply(503, "5.5.1", "The content has begun")
 _TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Too many recipients; send them another copy")
 
 
-class SMTPFactory(SMTPSessionFactory):
+class SMTPFactory(GateFactory):
     """
     Makes SMTP sessions.
+
+    @ivar portal: for AUTH; C{None} lets nobody in.
     """
 
     def __init__(self, entrance: Entrance, reception: IReception, portal: Portal | None = None) -> None:
-        super().__init__(entrance, portal)
+        super().__init__(entrance)
         self.reception = reception
+        self.portal = portal
 
     def gate(self) -> Gate:
         return SMTP(self)
@@ -68,7 +70,7 @@ class SMTP(SMTPSession):
     factory: SMTPFactory
 
     def __init__(self, factory: SMTPFactory) -> None:
-        super().__init__(factory)
+        super().__init__(factory, factory.portal)
         self._mail: MailCommand | None = None
         self._routes: dict[Recipient, Route] = {}
         # Recipients that were accepted, those that were named twice as well.

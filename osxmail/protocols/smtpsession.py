@@ -22,7 +22,6 @@ from osxmail.mail.smtpcommand import (
 )
 from osxmail.mail.smtpreply import Reply
 from osxmail.protocols.base import GateFactory, LineTooLong
-from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.realm import ISubmitter
 from osxmail.protocols.replies import rowFor, smtpReply
 from osxmail.protocols.sasl import Cancelled, UnknownMechanism
@@ -51,16 +50,6 @@ HELLO_FIRST = reply(503, "5.5.1", "Say hello first")
 IN_TRANSACTION = reply(503, "5.5.1", "A transaction is under way")
 
 
-class SMTPSessionFactory(GateFactory):
-    """
-    @ivar portal: for AUTH; C{None} offers none.
-    """
-
-    def __init__(self, entrance: Entrance, portal: Portal | None = None) -> None:
-        super().__init__(entrance)
-        self.portal = portal
-
-
 class SMTPSession(VerbSession):
     """
     One session.
@@ -77,10 +66,12 @@ class SMTPSession(VerbSession):
     longestLineOctets = MAX_AUTH_OCTETS
     lineTooLong = reply(500, "5.5.2", "Line too long").render()
     tooManyErrors = reply(421, "4.7.0", "Too many errors").render()
-    factory: SMTPSessionFactory
 
-    def __init__(self, factory: SMTPSessionFactory) -> None:
-        super().__init__(factory, factory.portal, ISubmitter)
+    def __init__(self, factory: GateFactory, portal: Portal | None) -> None:
+        """
+        @param portal: for AUTH; C{None} lets nobody in.
+        """
+        super().__init__(factory, portal, ISubmitter)
         self._helo = ""
         self._isExtended = False
         self._client: Client | None = None

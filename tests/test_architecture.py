@@ -134,6 +134,26 @@ class FloorTests(TestCase):
             wrong += [f"{name}: there is no {each}" for each in sorted(named - there - {"bytes", "str"})]
         self.assertEqual(wrong, [])
 
+    def test_thePageNamesWhatThereIs(self) -> None:
+        """
+        ARCHITECTURE.md: its modules and its events.
+        """
+        page = (ROOT.parent / "ARCHITECTURE.md").read_text()
+        files = {str(path) for folder in (ROOT, ROOT.parent / "tests") for path in folder.rglob("*.py")}
+        named = set(re.findall(r"`((?:[a-z0-9_]+/)*[a-z0-9_]+\.py)`", page))
+        self.assertEqual([each for each in sorted(named) if not any(f.endswith(f"/{each}") for f in files)], [])
+        code = "".join(path.read_text() for path in modules())
+        events = set(re.findall(r"`([a-z]+\.[a-z_]+)`", page.partition("## Events")[2]))
+        self.assertEqual([each for each in sorted(events) if f'"{each}"' not in code], [])
+
+    def test_eventsAreNamedAlike(self) -> None:
+        wrong = []
+        for path in modules():
+            for name in re.findall(r'event="([^"]*)"', path.read_text()):
+                if not re.fullmatch(r"[a-z]+\.[a-z_]+", name):
+                    wrong.append(f"{path.relative_to(ROOT)}: {name}")
+        self.assertEqual(wrong, [])
+
     def test_roomsHaveManuals(self) -> None:
         wrong = [p.parent.name for p in ROOT.glob("*/__init__.py") if not ast.get_docstring(ast.parse(p.read_text()))]
         self.assertEqual(wrong, [])

@@ -206,12 +206,6 @@ def memory(daemon: Daemon, what: str = "VmRSS") -> int:
     raise AssertionError(f"no {what}")
 
 
-def cpuSeconds(daemon: Daemon) -> float:
-    assert daemon.process is not None
-    fields = Path(f"/proc/{daemon.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
 def allLogs(daemon: Daemon) -> str:
     """
     Every log file, and what was printed.

@@ -339,6 +339,9 @@ class IMailbox(Interface):
     def renderings(uids: Sequence[int], columns: Sequence[str]) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
         """
         Ready-made bytes: C{"envelope"}, C{"body"}, C{"bodystructure"}; at most 2,000 UIDs at a time.
+
+        @return: of those of the UIDs that are there, as many from the first on as have 4 MiB together, and one at
+            least: where the last is not the last that was asked for, ask for the rest.
         """
 
     def storeFlags(

@@ -7,8 +7,8 @@ A broken message has a structure too:
 
   - a multipart without a boundary, or whose boundary never comes, has one part, text/plain: all of its body;
   - what never ends, ends where its parent ends;
-  - what is nested deeper than L{MAX_DEPTH} is C{application/octet-stream}; what follows part L{MAX_PARTS} belongs
-    to it;
+  - what is nested deeper than L{MAX_DEPTH} is C{application/octet-stream}; what follows part L{MAX_PARTS}, or
+    the one with which BODYSTRUCTURE has L{MAX_RENDERED_OCTETS}, belongs to it;
   - a message/rfc822 that is base64 or quoted-printable (RFC 2046 5.2.1 forbids it) is not looked into.
 """
 
@@ -42,6 +42,7 @@ from osxmail.mail.subject import baseSubject
 
 MAX_DEPTH = 30  # of parts within parts
 MAX_PARTS = 2_000  # in one message
+MAX_RENDERED_OCTETS = 1 << 20  # of BODYSTRUCTURE, after which no further part is looked for
 MAX_CANDIDATES = 50_000  # lines that begin like a delimiter, in one message
 MAX_PADDING_OCTETS = 998  # of white space after a delimiter
 WINDOW_OCTETS = 262_144  # that are looked at without a pause
@@ -222,6 +223,7 @@ class _Scan:
     def __init__(self, data: bytes | _Windowed) -> None:
         self.data = data
         self.parts = 0
+        self.renderedOctets = 0
         self.candidates = 0
         self.unpaused = 0
 
@@ -273,6 +275,7 @@ class _Scan:
         given = firstFields(prefix + header if prefix else header, _MESSAGE_FIELDS)
         found = yield from self.entity(given, TEXT_PLAIN, start, bodyAt, end, depth)
         envelope, mailboxes = renderedEnvelope(given)
+        self.renderedOctets += len(envelope)
         keys = _NO_KEYS
         if depth == 0:
             subject, isReply = baseSubject(decodeWords(given.get(b"subject", b"")))
@@ -336,7 +339,9 @@ class _Scan:
         )
 
     def shown(self, part: Part, basic: bytes, given: dict[bytes, bytes]) -> _Found:
-        return _Found(part, basic + b")", basic + self.extension(given) + b")", b"", _NO_KEYS)
+        structure = basic + self.extension(given) + b")"
+        self.renderedOctets += len(structure)
+        return _Found(part, basic + b")", structure, b"", _NO_KEYS)
 
     def extension(self, given: dict[bytes, bytes]) -> bytes:
         return b" " + nstring(given.get(b"content-md5")) + self.place(given)
@@ -401,7 +406,11 @@ class _Scan:
             place = yield from self.find(wanted, at, end)
         while place >= 0:
             self.candidates += 1
-            if self.candidates > MAX_CANDIDATES or self.parts >= MAX_PARTS:
+            if (
+                self.candidates > MAX_CANDIDATES
+                or self.parts >= MAX_PARTS
+                or self.renderedOctets >= MAX_RENDERED_OCTETS
+            ):
                 return -1, end, True
             if self.candidates % 1024 == 0:
                 yield

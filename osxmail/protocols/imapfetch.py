@@ -15,7 +15,7 @@ from osxmail.mail.imapcommand import Fetch
 from osxmail.protocols.imapchanges import SLICE_MESSAGES, tellKeywords
 from osxmail.protocols.imaplines import Lines
 from osxmail.protocols.imapmessages import GONE
-from osxmail.protocols.imapsections import Sections
+from osxmail.protocols.imapsections import Pace, Sections
 from osxmail.protocols.imapselected import Indexes, Located, SelectedView, slices
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class _Answer:
         self._view = view
         self._items = items
         self._since = changedSince
+        self._pace = Pace(session.letOthers)
         self._columns = items.needs
         self._names = [_RENDERED_NAMES[column] for column in items.needs]
         simple = tuple(name for name in items.simple if name in SNAPSHOT_ITEMS)
@@ -151,7 +152,7 @@ class _Answer:
         gathered: list[bytes] = []
         octets = 0
         for count, (uid, message) in enumerate(messages, 1):
-            sections = Sections(message)
+            sections = Sections(message, self._pace)
             try:
                 await sections.prepare(self._items.sections)
             except Exception as error:  # noqa: BLE001 — told once, at the end, for all such messages

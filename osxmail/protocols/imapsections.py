@@ -5,7 +5,8 @@ Sections of one message for BODY[…] (RFC 3501 6.4.5): where they are, and thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -13,12 +14,45 @@ from attrs import frozen
 from osxmail.interfaces import IMessage
 from osxmail.mail.fetchattributes import BodySection
 from osxmail.mail.header import MAX_HEADER_OCTETS, headerEnd, headerFields
-from osxmail.mail.mime import Rendering, renderMessage, sectionRange
+from osxmail.mail.mime import Rendering, scanSteps, sectionRange
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap import Imap
 
 CHUNK_OCTETS = 65536
+#: Octets of headers that are looked through, and of bodies that are scanned, before others have their turn: a
+#: millisecond or two, however many lines and parts they have.
+WORK_OCTETS = 65536
+PIECE_OCTETS = 16384
+#: A line that begins a field.
+_FIELD = re.compile(rb"\n(?![ \t])")
+
+
+class Pace:
+    """
+    Lets others have their turn after so much work.
+    """
+
+    __slots__ = ("_letOthers", "_octets")
+
+    def __init__(self, letOthers: Callable[[], Awaitable[None]]) -> None:
+        self._letOthers = letOthers
+        self._octets = 0
+
+    async def worked(self, octets: int) -> None:
+        """
+        So much was looked through.
+        """
+        self._octets += octets
+        if self._octets >= WORK_OCTETS:
+            await self.pause()
+
+    async def pause(self) -> None:
+        """
+        Others have their turn now.
+        """
+        self._octets = 0
+        await self._letOthers()
 
 
 @frozen
@@ -43,10 +77,11 @@ class Sections:
     The sections of one message.
     """
 
-    __slots__ = ("_fields", "_first", "_header", "_inline", "_message", "_prefixOctets", "_rendering")
+    __slots__ = ("_fields", "_first", "_header", "_inline", "_message", "_pace", "_prefixOctets", "_rendering")
 
-    def __init__(self, message: IMessage) -> None:
+    def __init__(self, message: IMessage, pace: Pace) -> None:
         self._message = message
+        self._pace = pace
         self._inline = message.inline
         self._prefixOctets = len(message.prefix)
         self._rendering: Rendering | None = None
@@ -73,22 +108,30 @@ class Sections:
         inline = self._inline
         if section.part:
             if self._rendering is None:
-                self._rendering = (
-                    await self._message.rendering()
-                    if inline is None
-                    else renderMessage(inline[self._prefixOctets :], self._message.prefix)
-                )
+                self._rendering = await (self._message.rendering() if inline is None else self._scan(inline))
         elif self._header < 0:
             if inline is not None:
                 octets = inline[self._prefixOctets :]
                 end = headerEnd(octets)
+                await self._pace.worked(end)
                 if end == len(octets):
                     # No blank line: the scanner has the last word on whether it is all header or all body.
-                    end = renderMessage(octets).headerOctets
+                    end = (await self._scan(inline)).headerOctets
                 self._header = end
             else:
                 self._rendering = self._rendering or await self._message.rendering()
                 self._header = self._rendering.headerOctets
+
+    async def _scan(self, inline: bytes) -> Rendering:
+        steps = scanSteps(inline[self._prefixOctets :], self._message.prefix)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                rendering: Rendering = finished.value
+                await self._pace.worked(len(inline))
+                return rendering
+            await self._pace.pause()
 
     def _range(self, section: BodySection) -> tuple[int, int] | None:
         """
@@ -111,11 +154,25 @@ class Sections:
             return
         offset, length = place
         header = await self._read(offset, min(length, MAX_HEADER_OCTETS))
-        fields = headerFields(header, section.fields, section.what.endswith("NOT"))
+        fields = await self._fieldsOf(header, section.fields, section.what.endswith("NOT"))
         if length > MAX_HEADER_OCTETS:
             # Fields beyond that are not looked for; the blank line is always there (RFC 3501 6.4.5).
             fields += b"\r\n"
         self._fields[section.label] = fields
+
+    async def _fieldsOf(self, header: bytes, names: frozenset[bytes], exclude: bool) -> bytes:
+        """
+        L{headerFields}, a piece at a time; each begins with a field.
+        """
+        found = []
+        start, end = 0, len(header)
+        while start < end:
+            last = _FIELD.search(header, start + PIECE_OCTETS - 1, end - 1)
+            stop = last.end() if last is not None else end
+            found.append(headerFields(header[start:stop], names, exclude))
+            await self._pace.worked(stop - start)
+            start = stop
+        return b"".join(found)
 
     async def _read(self, offset: int, length: int) -> bytes:
         if self._inline is not None:

@@ -15,6 +15,7 @@ from osxmail.mail.mime import (
     MAX_CANDIDATES,
     MAX_DEPTH,
     MAX_PARTS,
+    MAX_RENDERED_OCTETS,
     WINDOW_OCTETS,
     Rendering,
     renderMessage,
@@ -244,6 +245,20 @@ class StructureTests(SynchronousTestCase):
         message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * (2 * MAX_PARTS)
         rendering = renderMessage(message)
         self.assertLessEqual(len(list(rendering.part.walk())), MAX_PARTS + 2)
+        self.assertEqual(rendering.part.children[-1].endOffset, len(message))
+
+    def test_renderedLimit(self) -> None:
+        """
+        A message of a few megabytes must not have a BODYSTRUCTURE of the same size.
+        """
+        parameters = b"".join(b'; a%d="%b"' % (number, b"v" * 150) for number in range(99))
+        part = b"--b\r\nContent-Type: text/plain" + parameters + b"\r\n\r\nx\r\n"
+        message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 200 + b"--b--\r\n"
+        rendering = renderMessage(message)
+        self.assertGreater(len(rendering.bodystructure), MAX_RENDERED_OCTETS)
+        self.assertLess(len(rendering.bodystructure), MAX_RENDERED_OCTETS + 2 * len(part))
+        self.assertLess(len(rendering.part.children), 100)
+        # What follows belongs to the last.
         self.assertEqual(rendering.part.children[-1].endOffset, len(message))
 
     def test_candidatesLimit(self) -> None:

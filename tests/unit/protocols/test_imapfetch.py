@@ -4,13 +4,16 @@ Tests of L{osxmail.protocols.imapfetch} and L{osxmail.protocols.imapsearching}.
 
 from __future__ import annotations
 
+import re
+
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from osxmail.errors import StoreDamaged
 from osxmail.protocols import imapfetch, imapsearching
+from osxmail.store import message as storedMessages
 from osxmail.store.message import Message
-from tests.unit.protocols.imapsessions import SessionCase
+from tests.unit.protocols.imapsessions import SessionCase, Turns
 
 LARGE = b"Subject: large\r\n\r\n" + b"0123456789abcdef" * 20_000
 
@@ -74,6 +77,61 @@ class LargeMessageTests(SessionCase):
         self.assertIn(b"* 1 FETCH (BODY[] {18}\r\n", said)
         self.assertNotIn(b"* 2 FETCH", said)
         self.assertIn(b"NO [CORRUPTION]", said)
+
+
+class HardWorkTests(SessionCase):
+    """
+    Messages that are much work to look through: others have their turn meanwhile.
+    """
+
+    async def test_manyFieldsManyTimes(self) -> None:
+        header = b"".join(b"X%d: y\r\n" % number for number in range(1500))
+        await self.fill(*[header + b"\r\nBody\r\n"] * 16)
+        client = await self.selected()
+        items = b" ".join(b"BODY.PEEK[HEADER.FIELDS (q%d X7)]" % number for number in range(60))
+        with Turns() as turns:
+            said = await client.do(b"FETCH 1:* (%b)" % items)
+        self.assertEqual(said.count(b" {9}\r\nX7: y\r\n\r\n"), 16 * 60)
+        self.assertLess(turns.longestSeconds, 0.1)
+
+    async def test_manyParts(self) -> None:
+        part = b"--b\r\n\r\nx\r\n"
+        await self.fill(*[b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 1300 + b"--b--\r\n"] * 16)
+        client = await self.selected()
+        with Turns() as turns:
+            said = await client.do(b"FETCH 1:* (BODY.PEEK[1300] BODY.PEEK[1301])")
+        self.assertEqual(said.count(b"(BODY[1300] {1}\r\nx BODY[1301] NIL)\r\n"), 16)
+        self.assertLess(turns.longestSeconds, 0.1)
+
+    async def test_largeHeader(self) -> None:
+        """
+        It is looked through in pieces, none of which parts a field from its folded lines.
+        """
+        fields = [b"N%d: a\r\n" % number + b" folded\r\n" * (number % 40) for number in range(1000)]
+        message = b"".join(fields) + b"\r\nBody\r\n"
+        await self.fill(message)
+        client = await self.selected()
+        for names, expected in (
+            (b"HEADER.FIELDS (N39 N799 N999 other)", fields[39] + fields[799] + fields[999] + b"\r\n"),
+            (b"HEADER.FIELDS.NOT (N0 N500)", b"".join([*fields[1:500], *fields[501:]]) + b"\r\n"),
+        ):
+            said = await client.do(b"FETCH 1 BODY.PEEK[%b]" % names)
+            self.assertIn(b" {%d}\r\n%b)\r\n" % (len(expected), expected), said)
+
+    async def test_renderingsAreReadInPortions(self) -> None:
+        """
+        However large they are, few are in memory at once, and all of them come, once.
+        """
+        self.patch(storedMessages, "RENDERINGS_OCTETS", 1000)
+        await self.fill(*[b"Subject: %b\r\n\r\nBody\r\n" % (b"%d" % n * 40 * (n % 30 + 1)) for n in range(40)])
+        await self.inbox.remove([3, 17, 40])
+        client = await self.selected()
+        for items, expected in ((b"ENVELOPE", 37), (b"BODYSTRUCTURE ENVELOPE BODY.PEEK[TEXT]", 37)):
+            said = await client.do(b"UID FETCH 1:* (%b)" % items)
+            uids = [int(uid) for uid in re.findall(rb"FETCH \(UID (\d+) ", said)]
+            self.assertEqual(uids, [uid for uid in range(1, 41) if uid not in (3, 17, 40)])
+            self.assertEqual(said.count(b"ENVELOPE ("), expected)
+            self.assertIn(b" OK FETCH completed", said)
 
 
 class BatchTests(SessionCase):

@@ -44,7 +44,7 @@ class Explainer:
         @return: JSON values: C{accepted}, C{stages} (of C{AUTH}, C{MAIL}, C{RCPT}, each with C{action}, C{reply} and
             C{steps}), C{mailboxes}, C{remotes}, and C{text}: the same for people.
         """
-        client = Client(clientHost, helo="explain", protocol="ESMTP", sessionId="explain")
+        client = Client(clientHost, helo="explain", protocol="ESMTP", sessionId="explain", isHypothetical=True)
         stages: list[tuple[str, Decision]] = []
         route = Route(recipient)
         if login:

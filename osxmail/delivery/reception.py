@@ -234,6 +234,8 @@ class Reception:
     # ------------------------------------------------------------------------------------------------ afterwards
 
     def _logRefusal(self, client: Client, event: str, decision: Decision, sender: str, recipient: str) -> None:
+        if client.isHypothetical:
+            return
         self.log.info(
             "{event}",
             event=event,

@@ -232,7 +232,6 @@ class Router:
             step = walk.say(
                 "route.postmaster", "nobody is postmaster: set mail.postmaster", ("setting", "mail.postmaster")
             )
-            self.log.error("{event}", event="route.no_postmaster", text=step.text)
             return Decision(Action.DEFER, step, NO_POSTMASTER, tuple(walk.steps))
         # Unknown is what remains when nothing more telling was met on the way.
         telling = [end for end in walk.dead if end[0] is not NO_SUCH_USER]

@@ -26,6 +26,7 @@ class Client:
     @ivar accountId: that account's identifier in the store, or C{None}.
     @ivar tls: C{"TLSv1.3 TLS_AES_256_GCM_SHA384"}, or C{""} in clear text.
     @ivar sessionId: the identifier that the log has for this session.
+    @ivar isHypothetical: nobody sends: somebody asks what would happen, and it is no event.
     """
 
     host: str
@@ -37,6 +38,7 @@ class Client:
     accountId: str | None = None
     tls: str = ""
     sessionId: str = ""
+    isHypothetical: bool = False
 
 
 #: Ourselves, as the sender of bounces and notices.

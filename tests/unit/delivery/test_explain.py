@@ -4,6 +4,7 @@ import json
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.delivery.explain import Explainer
@@ -29,6 +30,16 @@ class ExplainTests(SynchronousTestCase):
         self.router = Router("mail.test", self.domains, self.directory, self.settings, None, clock=Clock())
         self.reception = Reception("mail.test", None, self.router, self.directory, self.settings)
         self.explainer = Explainer(self.reception, self.directory)
+
+    def test_aQuestionIsNoEvent(self) -> None:
+        """
+        What is only asked about is not in the log as if mail had been refused.
+        """
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.explain(None, Address.parse("nobody@example.test"))
+        self.assertEqual([e.get("event") for e in events if str(e.get("event")).endswith(".refused")], [])
 
     def explain(self, sender: Address | None, to: Address, client: str = "192.0.2.1", login: str = ""):
         coroutine = self.explainer.explain(sender=sender, recipient=to, clientHost=client, login=login)

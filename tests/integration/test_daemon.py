@@ -24,6 +24,7 @@ from twisted.trial.unittest import TestCase
 
 from osxmail.net.tls import makeSelfSigned
 from tests.integration.daemon import PASSWORD, TWISTD, Daemon, shared, until
+from tests.integration.wire import unverified
 
 #: twistd ends itself by the signal that it got, when all is done.
 STOPPED = (0, -signal.SIGTERM)
@@ -35,13 +36,6 @@ def mail(subject: str, body: str = "Body.\n", sender: str = ANNA, recipient: str
     message["From"], message["To"], message["Subject"] = sender, recipient, subject
     message.set_content(body)
     return message
-
-
-def unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class WayTests(TestCase):

@@ -7,24 +7,17 @@ from __future__ import annotations
 import poplib
 import smtplib
 import socket
-import ssl
 import time
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
 from tests.integration.daemon import PASSWORD, Daemon
+from tests.integration.wire import unverified
 
 ANNA = "anna@example.test"
 #: How much the daemon may grow, whatever a client does: buffers, and what Python keeps of them.
 MAX_GROWTH_KIB = 24 * 1024
-
-
-def unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class HostileTests(TestCase):

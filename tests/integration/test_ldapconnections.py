@@ -256,13 +256,7 @@ class OutageTests(LDAPCase):
         anna = await self.directory.recordWithAddress(ANNA)
         self.assertIs(await self.directory.verifyPassword(anna, ""), False)
         for dn in ("", " "):
-            nobody = record(
-                "anna@example.test",
-                source=(
-                    ("directory", self.directory.name),
-                    ("dn", dn),
-                ),
-            )
+            nobody = record("anna@example.test", source=(("directory", self.directory.name), ("dn", dn)))
             self.assertIs(await self.directory.verifyPassword(nobody, "annas-secret"), False)
         await self.assertFailure(self.directory._logins.verify(dict(anna.source)["dn"], ""), ValueError)
         await self.assertFailure(self.directory._logins.verify("", "annas-secret"), ValueError)
@@ -278,13 +272,7 @@ class OutageTests(LDAPCase):
 
     async def test_dnsThatAreNone(self) -> None:
         for dn in ("uid=anna", "nonsense", f"uid=*,{PEOPLE}", "\ufffd", "uid=anna\0", f"cn=missing,{SUFFIX}"):
-            nobody = record(
-                "anna@example.test",
-                source=(
-                    ("directory", self.directory.name),
-                    ("dn", dn),
-                ),
-            )
+            nobody = record("anna@example.test", source=(("directory", self.directory.name), ("dn", dn)))
             self.assertIs(await self.directory.verifyPassword(nobody, "annas-secret"), False)
         self.assertEqual(self.happened("directory.away"), [])
 

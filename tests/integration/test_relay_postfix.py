@@ -10,7 +10,6 @@ import email.policy
 import imaplib
 import json
 import smtplib
-import ssl
 import time
 from typing import Any
 
@@ -20,16 +19,10 @@ from osxmail.delivery.connections import REUSE_SECONDS
 from tests.integration.daemon import PASSWORD, Daemon, until
 from tests.integration.nameserver import NameServer
 from tests.integration.postfix import Postfix, postfixMissing
+from tests.integration.wire import unverified
 
 ANNA = "anna@example.test"
 HEADER = f"From: {ANNA}\r\nTo: ben@next.test\r\nSubject: %s\r\n\r\n"
-
-
-def unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class Parts:

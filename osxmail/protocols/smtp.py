@@ -32,6 +32,12 @@ from osxmail.protocols.smtpsession import (
     reply,
 )
 
+#: What the recipients of one transaction may lead to beyond a few each, in copies and steps: lists that are named
+#: again and again, each time with another detail, are not to fill the memory.
+MAX_BRANCHES = 20_000
+#: Of one recipient, not counted.
+FREE_BRANCHES = 10
+
 # RFC 3461 is not offered: RET, ENVID, NOTIFY and ORCPT are unknown.
 MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8", "AUTH"})
 RCPT_PARAMETERS: frozenset[str] = frozenset()
@@ -75,6 +81,7 @@ class SMTP(SMTPSession):
         self._routes: dict[Recipient, Route] = {}
         # Recipients that were accepted, those that were named twice as well.
         self._answers = 0
+        self._branches = 0
         self._content: Content | None = None
 
     @property
@@ -87,7 +94,7 @@ class SMTP(SMTPSession):
             content.abort()
         self._mail = None
         self._routes = {}
-        self._answers = 0
+        self._answers = self._branches = 0
 
     # ------------------------------------------------------------------------------------------- envelope
 
@@ -117,7 +124,8 @@ class SMTP(SMTPSession):
         if self._content is not None:
             return self._reject(_IN_CONTENT)
         command = parseRcpt(argument, mail.smtputf8, RCPT_PARAMETERS)
-        if self._answers >= self.entrance.settings.number("smtp.max_recipients"):
+        isFull = self._answers >= self.entrance.settings.number("smtp.max_recipients")
+        if isFull or self._branches >= MAX_BRANCHES:
             # RFC 5321 4.5.3.1.10.  No error of the peer's: it will send these another copy.
             self.write(_TOO_MANY_RECIPIENTS.render())
             return None
@@ -126,6 +134,8 @@ class SMTP(SMTPSession):
         if self._answer(decision):
             self._routes[recipient] = route
             self._answers += 1
+            branches = len(route.mailboxes) + len(route.remotes) + len(route.steps)
+            self._branches += max(0, branches - FREE_BRANCHES)
         return None
 
     # -------------------------------------------------------------------------------------------- content

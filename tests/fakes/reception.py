@@ -1,6 +1,6 @@
 """
-A reception for tests of the protocols: C{anna} and C{ben} at C{example.test} are here, C{full@example.test} is not now,
-who has logged in may send anywhere.  What it accepts is in C{accepted}.
+A reception for tests of the protocols: C{anna} and C{ben} at C{example.test} are here, C{all} leads to 1,000
+mailboxes, C{full@example.test} is not now, who has logged in may send anywhere.  What it accepts is in C{accepted}.
 """
 
 from __future__ import annotations
@@ -106,10 +106,14 @@ class FakeReception:
         if address.local.lower() == "full":
             decision = decide(Action.DEFER, "directory", 451, "4.3.0", "Try again later")
             return succeed((decision, Route(address, isLocal=True, refusal=decision)))
-        if address.local.lower().rstrip("0123456789") not in ("anna", "ben", "postmaster", "jürgen"):
+        local = address.withoutDetail().local.lower().rstrip("0123456789")
+        if local not in ("anna", "ben", "all", "postmaster", "jürgen"):
             decision = decide(Action.REFUSE, "route", 550, "5.1.1", "No such address")
             return succeed((decision, Route(address, isLocal=True, refusal=decision)))
         decision = decide(Action.ACCEPT, "route", 250, "2.1.5", "Recipient OK")
+        if address.withoutDetail().local == "all":
+            everybody = tuple(MailboxTarget(f"id-{n}", Address(f"u{n}", address.domain), address) for n in range(1000))
+            return succeed((decision, Route(address, everybody, (), True)))
         return succeed((decision, Route(address, (MailboxTarget(f"id-{address.local}", address, address),), (), True)))
 
     def incoming(self, client: Client) -> FakeIncoming:

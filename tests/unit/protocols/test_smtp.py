@@ -136,6 +136,22 @@ class SMTPTests(SMTPCase):
         self.assertEqual(str(recipient.address), "postmaster@example.test")
         self.assertIsNone(self.reception.accepted[0].envelope.sender)
 
+    def test_aListNamedAgainAndAgain(self) -> None:
+        """
+        Each time it leads to a thousand mailboxes; the memory for that is bounded, and what was accepted is good.
+        """
+        gate, transport = self.connect(sent=HELLO)
+        rcpts = b"".join(b"RCPT TO:<all+%d@example.test>\r\n" % n for n in range(30))
+        lines = self.say(gate, transport, b"MAIL FROM:<>\r\n" + rcpts)
+        self.assertEqual(lines[1:22], ["250 2.1.5 Recipient OK"] * 21)
+        self.assertEqual(lines[22:], ["452 4.5.3 Too many recipients; send them another copy"] * 9)
+        self.say(gate, transport, b"DATA\r\n")
+        self.say(gate, transport, b"x\r\n.\r\n")
+        self.assertEqual(len(self.reception.accepted[0].envelope.recipients), 21)
+        # The next transaction begins anew.
+        self.say(gate, transport, b"MAIL FROM:<>\r\n")
+        self.assertEqual(self.say(gate, transport, b"RCPT TO:<all@example.test>\r\n"), ["250 2.1.5 Recipient OK"])
+
     def test_fiveThousandRecipients(self) -> None:
         gate, transport = self.connect(sent=HELLO)
         rcpts = b"".join(b"RCPT TO:<anna%d@example.test>\r\n" % n for n in range(5000))

@@ -26,11 +26,12 @@ from osxmail.app.control import ControlFactory
 from osxmail.app.controlclient import SOCKET_NAME
 from osxmail.app.datafolder import DataFolder
 from osxmail.app.directories import Directories
+from osxmail.app.early import readEarly
 from osxmail.app.listeners import Listener
 from osxmail.app.log import LogFiles
 from osxmail.app.parts import House, Service
 from osxmail.app.settings import Settings
-from osxmail.app.terminal import complain, say
+from osxmail.app.terminal import cannotStart, complain, letTerminalGo, say
 from osxmail.delivery.bounces import Bounces
 from osxmail.delivery.explain import Explainer
 from osxmail.delivery.local import LocalDelivery
@@ -58,7 +59,6 @@ from osxmail.protocols.submission import SubmissionFactory
 from osxmail.store.collection import Collection
 from osxmail.store.domains import Domains
 from osxmail.store.localaccounts import LocalAccounts
-from osxmail.store.migrate import knownVersions, schemaFiles
 from osxmail.store.settingrows import SettingRows
 from osxmail.store.store import Store
 
@@ -83,8 +83,7 @@ class Osxmail(MultiService):
         self._reactor: Any = reactor
         self._started = time.time()
         self._certificates = _configuredCertificates(configuration)
-        # Read while we may: after --uid, where Python is installed may be closed to us.
-        knownVersions(schemaFiles())
+        readEarly()
         self.folder = DataFolder(configuration.data)
         self.settings = Settings(configuration.pins)
         self.listeners = [Listener(name, endpoint) for name, endpoint in configuration.listen]
@@ -183,12 +182,11 @@ class Osxmail(MultiService):
             self.folder.take()
             self.logs.startService()
         except Refused as error:
-            complain(str(error))
-            raise SystemExit(1) from None
+            raise cannotStart(str(error)) from None
         except OSError as error:
             where = error.filename or data
-            complain(f"data: {where}: {error.strerror}; make the folder, for the user who runs osxmail")
-            raise SystemExit(1) from None
+            what = f"data: {where}: {error.strerror}; make the folder, for the user who runs osxmail"
+            raise cannotStart(what) from None
         # Ignored until there is something to read again; it would end us.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         super().startService()
@@ -225,6 +223,7 @@ class Osxmail(MultiService):
         log.info("{event}", event="server.started", version=__version__, hostname=configuration.hostname)
         say(text)
         say("osxmail is ready")
+        letTerminalGo()
 
     async def reloadSettings(self) -> None:
         """
@@ -239,6 +238,7 @@ class Osxmail(MultiService):
         else:
             log.failure("{event}", failure, event="server.failed")
         complain(f"cannot start: {errorText}")
+        letTerminalGo()
 
         # twistd's exit status does not tell of a start that failed later.
         def leave() -> None:

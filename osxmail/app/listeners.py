@@ -5,6 +5,7 @@ The doors of the house: sockets that are bound early, while we may, and opened l
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from twisted.application.service import Service
@@ -15,9 +16,21 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IProtocol, IPr
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from osxmail.app.terminal import complain
+from osxmail.app.terminal import cannotStart
 from osxmail.net.tls import ServerCertificates
 from osxmail.protocols.base import GateFactory
+
+
+def _advice(error: BaseException) -> str:
+    """
+    What to do about a port that cannot be had.
+    """
+    number = getattr(error.socketError, "errno", 0) if isinstance(error, CannotListenError) else 0
+    return {
+        errno.EADDRINUSE: "; another server has it (ss -ltnp shows which): stop that one, or choose another port",
+        errno.EACCES: "; ports below 1024 are for root: start as root, with --uid",
+        errno.EADDRNOTAVAIL: "; this machine does not have that address",
+    }.get(number, "")
 
 
 class Door(Factory):
@@ -98,8 +111,7 @@ class Listener(Service):
         if problems:
             error = problems[0]
             reason = error.socketError if isinstance(error, CannotListenError) else error
-            complain(f"listen.{self.service}: {self.endpoint}: {reason}")
-            raise SystemExit(1)
+            raise cannotStart(f"listen.{self.service}: {self.endpoint}: {reason}{_advice(error)}")
 
     def startService(self) -> None:
         super().startService()

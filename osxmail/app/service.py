@@ -5,6 +5,10 @@ C{twistd osxmail}: from options to a service tree.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from twisted.application.service import IService
 from twisted.python import usage
 
@@ -12,6 +16,7 @@ from osxmail.app.config import readConfiguration
 from osxmail.app.house import Osxmail
 from osxmail.app.places import findConfiguration
 from osxmail.app.quickstart import quickstartConfiguration
+from osxmail.app.terminal import keepTerminal
 from osxmail.errors import ConfigurationError
 
 
@@ -36,6 +41,19 @@ def makeService(options: Options) -> IService:
     path = findConfiguration(options["config"])
     try:
         configuration = readConfiguration(path) if path is not None else quickstartConfiguration()
-        return Osxmail(configuration)
+        service = Osxmail(configuration)
     except ConfigurationError as error:
         raise SystemExit("\n".join(["osxmail: the configuration cannot be used", *error.problems])) from None
+    _prepareDaemon(options.parent or {})
+    return service
+
+
+def _prepareDaemon(twistd: Mapping[str, Any]) -> None:
+    """
+    @param twistd: its options.
+    @raise SystemExit: it would wait for ever for a process that may not become another user.
+    """
+    if twistd.get("uid") not in (None, os.geteuid()) and os.geteuid() != 0:
+        raise SystemExit("osxmail: --uid: only root can become another user; start as root, or without it")
+    if not twistd.get("nodaemon", True):
+        keepTerminal()

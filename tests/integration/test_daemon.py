@@ -191,6 +191,55 @@ class LifeTests(TestCase):
         self.assertRegex(self.daemon.said(), r"osxmail: listen.imap: tcp:\d+.*: .*[Aa]ddress already in use")
         self.assertNotIn("Traceback", self.daemon.said())
 
+    def daemonize(self) -> subprocess.CompletedProcess[str]:
+        """
+        As the guide does it without systemd: C{twistd} without C{-n}.  What it prints ends when it has started.
+        """
+        self.daemon.write()
+        return subprocess.run(
+            [TWISTD, "--pidfile=twistd.pid", "osxmail", "--config", str(self.daemon.config)],
+            capture_output=True, text=True, timeout=60, cwd=self.daemon.folder,
+        )  # fmt: skip
+
+    def test_inTheBackground(self) -> None:
+        done = self.daemonize()
+        pid = int((self.daemon.folder / "twistd.pid").read_text())
+        try:
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stdout, "osxmail is ready\n")
+            self.assertEqual(self.daemon.ask("server.status")["hostname"], "mail.example.test")
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: "server.stopped" in self.daemon.log("server"))
+
+    def test_portTakenInTheBackground(self) -> None:
+        """
+        It ends with a status, says why where it was started, and leaves no pid file.
+        """
+        with socket.socket() as holder:
+            holder.bind(("127.0.0.1", self.daemon.ports["imap"]))
+            holder.listen()
+            done = self.daemonize()
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"osxmail: listen.imap: .*already in use; another server has it")
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertFalse((self.daemon.folder / "twistd.pid").exists())
+
+    def test_folderThatCannotBeUsedInTheBackground(self) -> None:
+        self.daemon.data.mkdir()
+        (self.daemon.data / "logs").write_text("a file where a folder should be")
+        done = self.daemonize()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"osxmail: data: {self.daemon.data}/logs: File exists", done.stderr)
+
+    def test_storeThatCannotBeOpenedInTheBackground(self) -> None:
+        """
+        Too late for twistd's exit status; the reason is said all the same.
+        """
+        self.daemon.data.mkdir()
+        (self.daemon.data / "osxmail.sqlite").write_bytes(b"this is no database" * 1000)
+        self.assertIn("osxmail: cannot start", self.daemonize().stderr)
+
     def test_anotherServerOnTheSameData(self) -> None:
         """
         It would take the first one's messages out of the queue, and send each twice.
@@ -392,6 +441,8 @@ class LifeTests(TestCase):
             self.assertIn(f"Uid:\t{nobody.pw_uid}\t", Path(f"/proc/{process.pid}/status").read_text())
             with smtplib.SMTP("127.0.0.1", self.daemon.ports["smtp"]) as smtp:
                 self.assertEqual(smtp.noop()[0], 250)
+            # A codec that Python looks for only now, and may not be able to read any more.
+            self.assertEqual(self.daemon.ask("domain.add", name="bücher.test"), {"name": "xn--bcher-kva.test"})
         finally:
             process.terminate()
             process.communicate(timeout=30)

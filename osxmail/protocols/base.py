@@ -124,7 +124,7 @@ class Gate(Protocol):
         """
         raise NotImplementedError
 
-    def refuse(self, why: str) -> bytes:
+    def notLetIn(self, why: str) -> bytes:
         """
         The greeting of a session that is not let in.
         """
@@ -342,7 +342,7 @@ class Gate(Protocol):
         why = self.entrance.sessions.admit(self)
         if why:
             self._end = Ended()
-            transport.write(self.refuse(why))
+            transport.write(self.notLetIn(why))
             transport.loseConnection()
             self._linger()
             return

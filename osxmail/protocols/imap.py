@@ -317,7 +317,7 @@ class Imap(Gate):
 
     # ---------------------------------------------------------------------------------------------- last words
 
-    def refuse(self, why: str) -> bytes:
+    def notLetIn(self, why: str) -> bytes:
         return f"* BYE {why}\r\n".encode()
 
     def lastWords(self, end: SessionEnd) -> bytes:

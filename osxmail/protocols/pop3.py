@@ -138,7 +138,7 @@ class POP3(VerbSession):
 
     # --------------------------------------------------------------------------------- for the gate to say
 
-    def refuse(self, why: str) -> bytes:
+    def notLetIn(self, why: str) -> bytes:
         return f"-ERR [SYS/TEMP] {self.entrance.hostname}: {why}\r\n".encode()
 
     def lastWords(self, end: SessionEnd) -> bytes:

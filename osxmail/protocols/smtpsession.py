@@ -162,7 +162,7 @@ class SMTPSession(VerbSession):
 
     # --------------------------------------------------------------------------------- for the gate to say
 
-    def refuse(self, why: str) -> bytes:
+    def notLetIn(self, why: str) -> bytes:
         return reply(421, "4.3.2", f"{self.entrance.hostname}: {why}").render()
 
     def lastWords(self, end: SessionEnd) -> bytes:

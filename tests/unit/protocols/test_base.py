@@ -68,7 +68,7 @@ class Echo(Gate):
             self.ends.append(end)
             raise
 
-    def refuse(self, why: str) -> bytes:
+    def notLetIn(self, why: str) -> bytes:
         return f"no: {why}\r\n".encode()
 
     def lastWords(self, end: SessionEnd) -> bytes:

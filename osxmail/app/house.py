@@ -80,6 +80,7 @@ class Osxmail(MultiService):
 
         super().__init__()
         self.configuration = configuration
+        self._startedWith = configuration
         self._reactor: Any = reactor
         self._started = time.time()
         self._certificates = _configuredCertificates(configuration)
@@ -282,17 +283,24 @@ class Osxmail(MultiService):
             notes.append("directory: replaced")
         self.settings.pin(new.pins)
         await self.reloadSettings()
+        notes += [
+            f"{key}: {'pinned' if key in new.pins else 'no longer pinned'}"
+            for key in sorted({*new.pins, *old.pins})
+            if new.pins.get(key) != old.pins.get(key)
+        ]
         for name in new.domains:
             try:
                 await self.domains.addDomain(Domain(name))
                 notes.append(f"domain {name}: added")
             except AlreadyExists:
                 continue
+        running = self._startedWith
         for what, differs in [
-            ("hostname", new.hostname != old.hostname),
-            ("data", new.data != old.data),
-            ("listen", new.listen != old.listen),
-            ("dns", new.resolvers != old.resolvers),
+            ("hostname", new.hostname != running.hostname),
+            ("data", new.data != running.data),
+            ("listen", new.listen != running.listen),
+            ("dns", new.resolvers != running.resolvers),
+            ("tls", not files and bool(_certificateFiles(old) or _certificateFiles(running))),
         ]:
             if differs:
                 notes.append(f"{what}: changed in the file; counts from the next start on")

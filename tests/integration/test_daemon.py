@@ -347,13 +347,28 @@ class LifeTests(TestCase):
         self.assertIn("listen.wrong: unknown key", refused.stderr)
         config.write_text(good + '"smtp.block_inbound" = true\n')
         done = self.daemon.run("reload")
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (0, "smtp.block_inbound: pinned\n"), done.stderr)
         with smtplib.SMTP("127.0.0.1", self.daemon.ports["smtp"]) as smtp:
             smtp.ehlo()
             code, _ = smtp.mail("x@elsewhere.test")
             if code == 250:
                 code, _ = smtp.rcpt(BERT)
         self.assertEqual(code, 451)
+
+    def test_reloadSaysWhatWaitsForARestart(self) -> None:
+        """
+        As long as it waits, and no longer.
+        """
+        self.daemon.start()
+        config = self.daemon.config
+        good = config.read_text()
+        config.write_text(good.replace('hostname = "mail.', 'hostname = "other.'))
+        for _ in range(2):
+            self.assertEqual(
+                self.daemon.run("reload").stdout, "hostname: changed in the file; counts from the next start on\n"
+            )
+        config.write_text(good)
+        self.assertEqual(self.daemon.run("reload").stdout, "nothing has changed\n")
 
     def test_hangUp(self) -> None:
         self.daemon.start()

@@ -176,9 +176,11 @@ class _Conn:
 @define
 class Result:
     """
+    @ivar started: when the connections stood, by L{now}.
     @ivar latencies: seconds from the end of DATA to the 250, one for each message accepted.
     """
 
+    started: float = 0.0
     seconds: float = 0.0
     latencies: list[float] = field(factory=list)
     problems: list[str] = field(factory=list)
@@ -203,7 +205,7 @@ def _send(server: Server, jobs: list[Job], connections: int, results: multiproce
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setblocking(False)
         selector.register(sock, selectors.EVENT_READ, _Conn(sock, _dialogue(shared)))
-    started = now()
+    started = result.started = now()
     deadline = started + 300
     while selector.get_map() and now() < deadline:
         for key, mask in selector.select(1.0):

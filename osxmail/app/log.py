@@ -10,11 +10,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import queue
 import re
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +28,8 @@ from osxmail.interfaces import ISettings
 
 #: Lines that wait for the disk; past that they are counted, and the count is logged.
 MAX_WAITING_LINES = 20000
+#: How long a line may wait for the disk.
+WRITE_SECONDS = 0.05
 #: While the logs cannot be written, that is said so often.
 COMPLAINT_SECONDS = 60.0
 #: What is not a field of ours.
@@ -132,7 +134,9 @@ class LogFiles(Service):
         self._settings = settings
         self._console = console
         self._now = now
-        self._lines: queue.Queue[LogEvent | None] = queue.Queue(MAX_WAITING_LINES)
+        # Neither lock nor wake-up on the reactor: the thread looks every WRITE_SECONDS.
+        self._waiting: deque[LogEvent] = deque()
+        self._isStopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._files: dict[str, TextIO] = {}
         self._started: dict[str, float] = {}
@@ -145,13 +149,14 @@ class LogFiles(Service):
         isDetail = level is LogLevel.debug or (level is LogLevel.info and "event" not in event)
         if isDetail and not self._settings.flag("log.detailed"):
             return
-        try:
-            self._lines.put_nowait(event)
-        except queue.Full:
+        if len(self._waiting) < MAX_WAITING_LINES:
+            self._waiting.append(event)
+        else:
             self.dropped += 1
 
     def startService(self) -> None:
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._isStopping.clear()
         self._thread = threading.Thread(target=self._write_inThread, name="osxmail log", daemon=True)
         self._thread.start()
         super().startService()
@@ -166,33 +171,30 @@ class LogFiles(Service):
         """
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._lines.put(None)
+            self._isStopping.set()
             thread.join(10)
 
     def _write_inThread(self) -> None:
-        while True:
-            item = self._lines.get()
-            batch = [item]
-            while len(batch) < 1000:
-                try:
-                    batch.append(self._lines.get_nowait())
-                except queue.Empty:
-                    break
-            texts: dict[str, list[str]] = {}
-            for entry in batch:
-                if entry is not None:
-                    texts.setdefault(logOf(entry), []).append(_anyLineOf(entry))
-            if self.dropped:
-                count, self.dropped = self.dropped, 0
-                stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-                texts.setdefault("server", []).append(f"{stamp} warn log.dropped lines={count}\n")
-            for name, lines in texts.items():
-                self._append(name, "".join(lines))
-            if None in batch:
-                for file in self._files.values():
-                    file.close()
-                self._files.clear()
-                return
+        isLast = False
+        while not isLast:
+            isLast = self._isStopping.wait(WRITE_SECONDS)
+            while self._waiting:
+                self._writeSome()
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _writeSome(self) -> None:
+        texts: dict[str, list[str]] = {}
+        for _ in range(min(len(self._waiting), 1000)):
+            event = self._waiting.popleft()
+            texts.setdefault(logOf(event), []).append(_anyLineOf(event))
+        if self.dropped:
+            count, self.dropped = self.dropped, 0
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+            texts.setdefault("server", []).append(f"{stamp} warn log.dropped lines={count}\n")
+        for name, lines in texts.items():
+            self._append(name, "".join(lines))
 
     def _append(self, name: str, text: str) -> None:
         if self._console is not None:

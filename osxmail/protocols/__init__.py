@@ -6,7 +6,7 @@ forgets what came before, back-pressure both ways, time-outs.  A protocol is a s
 C{osxmail.mail}.  This room knows contracts (reception, accounts, mailboxes) and the portal of twisted.cred; it knows
 neither directories nor tables, and decides nothing about mail.
 
-C{base} C{entrance} C{sessions}
+C{base} C{entrance} C{output} C{sessions}
     The gate; what a listener gives to all its sessions; who is connected, and the end of it.
 
 C{sasl} C{realm}

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from osxmail.protocols.entrance import Entrance
+from osxmail.protocols.output import Output
 from osxmail.protocols.replies import fault
 from osxmail.protocols.sessions import Disconnected, Ended, Flooded, GoingAway, SessionEnd, TimedOut
 
@@ -257,7 +258,11 @@ class Gate(Protocol):
         waiting = self._waiting
         if waiting is not None:
             self._waiting = None
+            # The replies to what was pipelined go out in one piece.
+            self._output.isGathering = True
             waiting.callback(None)
+            self._output.isGathering = False
+            self._output.flush()
         if len(self._buffer) - self._offset >= MAX_BUFFERED_OCTETS and self._waiting is None and not self._isPaused:
             self._isPaused = True
             self.transport.pauseProducing()
@@ -269,7 +274,7 @@ class Gate(Protocol):
         Send, at once and bounded only by what the caller does between two L{drain}s.
         """
         self.octetsOut += len(data)
-        self.transport.write(data)
+        self._output.write(data)
 
     async def drain(self) -> None:
         """
@@ -277,6 +282,7 @@ class Gate(Protocol):
 
         @raise SessionEnd: it has left, or takes too long.
         """
+        self._output.flush()
         while self.isCongested and self._end is None:
             self._since = self.clock.seconds()
             self._draining = Deferred()
@@ -308,9 +314,11 @@ class Gate(Protocol):
         not protected, and an attacker may have put it there (RFC 3207 4.2, RFC 9051 6.2.1).
         """
         assert self.entrance.tls is not None
+        self._output.flush()
         self._buffer = b""
         self._offset = self._scanned = 0
         self.isSecure = True
+        self._output.isPlain = False
         self.transport.startTLS(self.entrance.tls)
 
     def tlsDescription(self) -> str:
@@ -339,6 +347,7 @@ class Gate(Protocol):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
+        self._output = Output(transport)
         why = self.entrance.sessions.admit(self)
         if why:
             self._end = Ended()
@@ -393,8 +402,8 @@ class Gate(Protocol):
         )
         if gone:
             return
-        if words:
-            self.transport.write(words)
+        self._output.isGathering = False
+        self._output.write(words)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
         self._linger()

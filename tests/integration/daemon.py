@@ -147,7 +147,7 @@ class Daemon:
         """
         One of the log files, up to now.
         """
-        time.sleep(0.1)
+        time.sleep(0.2)
         path = self.data / "logs" / f"{name}.log"
         return path.read_text() if path.exists() else ""
 

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from osxmail.app.control import text
 from osxmail.app.parts import Commands, addressIn
-from osxmail.errors import NotFound, ParseError, Refused
+from osxmail.errors import AlreadyExists, NotFound, ParseError, Refused
 from osxmail.mail.acceptance import Alias, Domain, LocalAccount
 from osxmail.mail.address import Address, displayDomain, normalizeDomain
 from osxmail.mail.quantities import formatSize, parseSize
@@ -105,7 +105,10 @@ class AccountCommands(Commands):
             ),
             arguments,
         )
-        await house.accounts.addAccount(account)
+        try:
+            await house.accounts.addAccount(account)
+        except AlreadyExists as error:
+            raise AlreadyExists(f"{error}; to change it: osxmail account set {address}") from None
         await house.store.account(account.accountId, address)
         self._changed("account added", str(address))
         result = {"address": str(address)}
@@ -243,6 +246,10 @@ class AliasCommands(Commands):
             raise Refused(f"{address.domain} is no domain of ours; add it first: osxmail domain add {address.domain}")
         if await self.house.accounts.accountWithAddress(address) is not None:
             raise Refused(f"{address} is an account; to send its mail on: osxmail account set {address} --forward TO")
+        if await self.house.domains.alias(address) is not None:
+            raise AlreadyExists(
+                f"{address} is an alias already; to change it: osxmail alias remove {address}, then add"
+            )
         written = arguments.get("targets")
         if not isinstance(written, list) or not written:
             raise Refused("an alias needs at least one target")

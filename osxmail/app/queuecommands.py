@@ -80,12 +80,16 @@ class QueueCommands(Commands):
         return items
 
     async def _apply(self, arguments: dict[str, Any], done: str, act: Callable[[Sequence[str]], Awaitable[int]]) -> Any:
-        items = await self._named(arguments)
+        return await self._applyTo(await self._named(arguments), done, act)
+
+    async def _applyTo(
+        self, items: Sequence[QueueItem], done: str, act: Callable[[Sequence[str]], Awaitable[int]]
+    ) -> dict[str, Any]:
         ids = [item.queueId for item in items]
         count = await act(ids)
         await self._remember(f"queue.{done}", items)
         self._changed(f"queue {done}", " ".join(ids[:20]))
-        return {"messages": len(ids), "recipients": count}
+        return {"messages": len(ids), "recipients": count, "notes": []}
 
     async def _remember(self, event: str, items: Sequence[QueueItem]) -> None:
         # What an administrator does to a message belongs to its life.
@@ -100,7 +104,16 @@ class QueueCommands(Commands):
             await self.house.store.recordTrace(events)
 
     async def queue_retry(self, arguments: dict[str, Any]) -> Any:
-        return await self._apply(arguments, "retried", self.house.queue.retry)
+        items = await self._named(arguments)
+        free = [item for item in items if not item.held]
+        result = await self._applyTo(free, "retried", self.house.queue.retry)
+        held = len(items) - len(free)
+        if held:
+            what = "1 message is" if held == 1 else f"{held} messages are"
+            result["notes"].append(f"{what} held and not tried; osxmail queue release lets go")
+        if free and self.house.settings.flag("relay.hold_outbound"):
+            result["notes"].append("outbound mail is held (relay.hold_outbound): other servers get nothing now")
+        return result
 
     async def queue_hold(self, arguments: dict[str, Any]) -> Any:
         return await self._apply(arguments, "held", self.house.queue.hold)

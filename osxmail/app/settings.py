@@ -15,6 +15,8 @@ from enum import Enum
 from attrs import frozen
 from zope.interface import implementer
 
+from osxmail.delivery.nexthops import Hop
+from osxmail.delivery.relayrules import problemWith
 from osxmail.errors import ParseError, Refused
 from osxmail.interfaces import ISettings
 from osxmail.mail.address import Address
@@ -37,6 +39,7 @@ class Kind(Enum):
     WORDS = "list"
     NETWORKS = "list of networks"
     ADDRESS = "address"
+    HOP = "server"
 
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
@@ -96,7 +99,7 @@ class Setting:
             raise ParseError(f"write one of: {', '.join(self.choices)}")
         if any(c < " " for c in text):
             raise ParseError("control characters are not allowed")
-        return text
+        return _hop(text) if text and self.kind is Kind.HOP else text
 
     def _within(self, value: int | float, text: str) -> int | float:
         if not self.lowest <= value <= self.highest:
@@ -121,9 +124,21 @@ class Setting:
 
 def _network(word: str) -> str:
     try:
-        return str(ipaddress.ip_network(word, strict=False))
+        network = str(ipaddress.ip_network(word, strict=False))
     except ValueError:
         raise ParseError(f"{word!r} is no network; write 192.0.2.0/24 or 2001:db8::/32") from None
+    problem = problemWith(network)
+    if problem:
+        raise ParseError(problem)
+    return network
+
+
+def _hop(text: str) -> str:
+    try:
+        Hop.parse(text)
+    except ParseError as error:
+        raise ParseError(f"{text!r}: {error}; write host, host:port or [host]:port") from None
+    return text
 
 
 def _s(key: str, kind: Kind, default: str, help: str, **more: object) -> Setting:
@@ -154,7 +169,7 @@ _ROWS: tuple[Setting, ...] = (
     _s("relay.approved_networks", Kind.NETWORKS, "", "Hosts and networks that may send to other domains without authenticating."),
     _s("relay.hold_outbound", F, "no", "Accept and queue mail for other servers, but do not send it for now."),
     _s("relay.port", N, "25", "The port of other mail servers.", lowest=1, highest=65535),
-    _s("relay.smarthost", T, "", "Send all outgoing mail by this server: host, host:port, or [host]:port to skip its MX records."),
+    _s("relay.smarthost", Kind.HOP, "", "Send all outgoing mail by this server: host, host:port, or [host]:port to skip its MX records."),
     _s("relay.smarthost_login", T, "", "The name to log in to the smart host with; empty for no login."),
     _s("relay.smarthost_password", Kind.SECRET, "", "The password for the smart host."),
     _s("relay.smarthost_tls", T, "opportunistic", "TLS with the smart host: where it offers it, always, or always and with a certificate that authorities vouch for; a login never goes without TLS, except on this machine.",
@@ -239,7 +254,9 @@ class Settings:
         row = TABLE.get(key)
         if row is None:
             near = _nearest(key)
-            raise Refused(f"there is no setting {key}" + (f"; did you mean {near}?" if near else ""))
+            raise Refused(
+                f"there is no setting {key}" + (f"; did you mean {near}?" if near else "; osxmail settings shows all")
+            )
         if key in self._pins:
             raise Refused(f"{key} is pinned in the configuration file, under [settings]; change it there and reload")
         try:

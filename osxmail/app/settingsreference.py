@@ -37,6 +37,7 @@ WRITTEN = {
     Kind.WORDS: "words, separated by spaces or commas",
     Kind.NETWORKS: "networks or addresses, separated by spaces or commas: `192.0.2.0/24`, `2001:db8::/32`",
     Kind.ADDRESS: "a mail address, or nothing",
+    Kind.HOP: "a server: `host`, `host:port` or `[host]:port`, or nothing",
 }
 
 _INTRODUCTION = """\

@@ -50,7 +50,18 @@ def _table(console: Console, headings: list[str], rows: list[list[object]], empt
         table.add_column(heading.lstrip(">"), justify="right" if heading.startswith(">") else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_clean(cell) for cell in row))
-    console.print(table)
+    _print(console, table)
+
+
+def _print(console: Console, table: Table) -> None:
+    if console.is_terminal:
+        console.print(table)
+        return
+    # Cells are filled up to the width of their column, which is of no use to a file or a program.
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        console.print(line.rstrip(), markup=False, soft_wrap=True)
 
 
 def _pairs(console: Console, rows: list[list[object]]) -> None:
@@ -59,7 +70,7 @@ def _pairs(console: Console, rows: list[list[object]]) -> None:
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(_clean(name), _clean(value))
-    console.print(table)
+    _print(console, table)
 
 
 def _duration(seconds: float) -> str:
@@ -147,7 +158,14 @@ def aliases(console: Console, value: Any) -> None:
            "no alias yet: osxmail alias add ADDRESS TARGET")  # fmt: skip
 
 
-def queue(console: Console, value: Any) -> None:
+def queuePart(console: Console, value: Any) -> None:
+    """
+    What was asked for of the queue.
+    """
+    queue(console, value, "nothing in the queue is like that")
+
+
+def queue(console: Console, value: Any, empty: str = "the queue is empty") -> None:
     rows: list[list[object]] = []
     for item in value:
         for number, r in enumerate(item["recipients"]):
@@ -159,7 +177,7 @@ def queue(console: Console, value: Any) -> None:
                  r["attempts"], r["lastReply"]]
             )  # fmt: skip
     headings = ["queue ID", "received", ">size", "sender", "recipient", "next try", ">tries", "last reply"]
-    _table(console, headings, rows, "the queue is empty")
+    _table(console, headings, rows, empty)
 
 
 def queueItem(console: Console, value: Any) -> None:
@@ -189,19 +207,9 @@ def setting(console: Console, value: Any) -> None:
         console.print("a change counts from the next start on")
 
 
-def steps(console: Console, value: Any, indent: str) -> None:
-    """
-    Rules that were looked at, each with its evidence.
-    """
-    for step in value:
-        console.print(f"{indent}[bold]{_clean(step['rule'])}[/bold]  {_clean(step['text'])}")
-        for name, text in step["evidence"]:
-            console.print(f"{indent}    {_clean(name)}: {_clean(text)}")
-
-
 def trace(console: Console, value: Any) -> None:
     if not value:
-        console.print("nothing is remembered of that; trace.days says how long things are")
+        console.print("nothing is remembered of that; the setting trace.days says how long mail is remembered")
         return
     last = ""
     for event in value:
@@ -209,12 +217,14 @@ def trace(console: Console, value: Any) -> None:
             last = event["queueId"]
             messageId = event.get("messageId")
             console.print(f"[bold]{_clean(last)}[/bold]" + (f"  <{_clean(messageId)}>" if messageId else ""))
-        fields = "  ".join(
-            f"{_clean(name)}={_clean(_short(field))}"
-            for name, field in event["fields"].items()
-            if field not in ("", None, [], {})
-        )
+        told = {name: field for name, field in event["fields"].items() if field not in ("", None, [], {})}
+        steps = told.pop("steps", [])
+        if "nextTry" in told:
+            told["nextTry"] = when(told["nextTry"])
+        fields = "  ".join(f"{_clean(name)}={_clean(_short(field))}" for name, field in told.items())
         console.print(f"  {when(event['time'])}  {_clean(event['event'])}  {fields}", soft_wrap=True)
+        for step in steps:
+            console.print(f"    {_clean(step)}", soft_wrap=True)
 
 
 def _short(field: object) -> str:

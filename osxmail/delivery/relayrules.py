@@ -111,10 +111,17 @@ def _networks(words: tuple[str, ...]) -> tuple[tuple[Network, ...], tuple[str, .
         if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
             problems.append(f"{word}: write it as an IPv4 network")
         elif not _isSomebodys(network):
-            problems.append(f"{word} is too wide to be anybody's own network and does not count")
+            problems.append(f"{word} is too wide to be anybody's own network, and does not count")
         else:
             networks.append(network)
     return tuple(networks), tuple(problems)
+
+
+def problemWith(word: str) -> str:
+    """
+    What is wrong with a word of C{relay.approved_networks}, in plain words; C{""}: nothing.
+    """
+    return next(iter(_networks((word,))[1]), "")
 
 
 def _isSomebodys(network: Network) -> bool:

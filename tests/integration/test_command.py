@@ -117,6 +117,7 @@ class WholeTests(CommandTestCase):
     def test_version(self) -> None:
         self.assertEqual(self.done("version"), f"{__version__}\n")
         self.assertEqual(self.json("version"), {"version": __version__})
+        self.assertEqual(self.done("--version"), f"{__version__}\n")
 
     def test_status(self) -> None:
         text = self.done("status")
@@ -290,7 +291,7 @@ class PeopleTests(CommandTestCase):
         self.assertTrue(self.login("carla@example.test", match[1]))
         self.assertTrue(self.login("carla", match[1]))
         self.assertEqual(self.json("account", "show", "carla@example.test")["name"], "Carla Čapek")
-        self.assertIn("there is an account", self.refused("account", "add", "carla@example.test"))
+        self.assertIn("osxmail account set carla@", self.refused("account", "add", "carla@example.test"))
         self.assertNotIn(match[1], "".join(self.daemon.log(name) for name in ("server", "imap")))
 
     def test_accountFromAddToRemove(self) -> None:
@@ -379,7 +380,7 @@ class PeopleTests(CommandTestCase):
         self.assertEqual(self.done("alias", "add", info, ANNA, FAR), f"{info}: added\n")
         self.assertIn({"address": info, "targets": [ANNA, FAR]}, self.json("alias", "list"))
         self.assertIn(f"{ANNA}, {FAR}", self.done("alias", "list"))
-        self.assertIn("already", self.refused("alias", "add", info, ANNA))
+        self.assertIn(f"osxmail alias remove {info}", self.refused("alias", "add", info, ANNA))
         self.assertIn("osxmail alias remove", self.refused("account", "add", info))
         self.assertTrue(self.json("explain", "--to", info)["accepted"])
         self.assertEqual(self.done("alias", "remove", info), f"{info}: removed\n")
@@ -446,6 +447,10 @@ class SettingTests(CommandTestCase):
             (("smtp.message_size_limit", "=", "1K"), "outside 64K to 2G"),
             (("auth.cleartext", "=", "sometimes"), "never, loopback, always"),
             (("relay.approved_networks", "=", "everybody"), "is no network"),
+            (("relay.approved_networks", "=", "10.0.0.0/8", "0.0.0.0/0"), "0.0.0.0/0 is too wide"),
+            (("relay.smarthost", "=", "a:b:c"), "write host, host:port or [host]:port"),
+            (("relay.smarthost", "=", "a:99999"), "a port is a number"),
+            (("zzz",), "osxmail settings shows all"),
             (("mail.unknown_users_to", "=", "anna"), "local@domain"),
         ]:
             text = self.refused("settings", *words)
@@ -470,6 +475,19 @@ class SettingTests(CommandTestCase):
         self.assertNotIn("tell nobody", text)
         self.assertIn("no value", self.refused("settings", key, "--stdin"))
         self.refused("settings", key, "=", "x", "--stdin", status=2)
+        # Others see the words of a command.
+        self.assertIn("--stdin", self.refused("settings", key, "=", "tell nobody", status=2))
+        self.assertIn("(set)", self.done("settings", key))
+        self.assertIn("(not set)", self.done("settings", key, "="))
+
+    def test_aGroup(self) -> None:
+        keys = [row["key"] for row in self.json("settings", "log")]
+        self.assertEqual(keys, [key for key in TABLE if key.startswith("log.")])
+        self.assertIn("log.detailed", self.done("settings", "log"))
+
+    def test_withoutAnEqualsSign(self) -> None:
+        text = self.refused("settings", "relay.port", "2525", status=2)
+        self.assertIn("osxmail settings relay.port = 2525", text)
 
 
 class QueueTests(CommandTestCase):
@@ -510,7 +528,7 @@ class QueueTests(CommandTestCase):
         text = self.done("queue", "list")
         for word in (*self.ids, FAR, "third@third.test"):
             self.assertIn(word, text)
-        self.assertIn("the queue is empty", self.done("queue", "list", "--sender", "nobody@*"))
+        self.assertIn("nothing in the queue is like that", self.done("queue", "list", "--sender", "nobody@*"))
         self.assertIn("outbound mail is held", self.done("status"))
         self.assertIn("queue: 3 messages to 5 recipients, 0 held", self.done("status"))
 
@@ -536,6 +554,16 @@ class QueueTests(CommandTestCase):
         events = [event["event"] for event in self.json("trace", self.ids[0])]
         self.assertEqual(events, ["message.accepted", "queue.held", "queue.held", "queue.released"])
 
+    def test_whatIsHeldIsNotTried(self) -> None:
+        self.done("queue", "hold", self.ids[0])
+        text = self.done("queue", "retry", self.ids[0])
+        self.assertEqual(
+            text, "0 recipients to be tried now\n1 message is held and not tried; osxmail queue release lets go\n"
+        )
+        text = self.done("queue", "retry", "--all")
+        self.assertIn("3 recipients to be tried now\n1 message is held", text)
+        self.assertEqual([e["event"] for e in self.json("trace", self.ids[0])], ["message.accepted", "queue.held"])
+
     def test_delete(self) -> None:
         self.assertIn("osxmail queue list", self.refused("queue", "delete", self.ids[0], "NOPE"))
         self.assertEqual(self.listed(), self.ids)
@@ -553,7 +581,8 @@ class QueueTests(CommandTestCase):
         self.done("settings", "relay.smarthost", "=", f"[127.0.0.1]:{freePort()}")
         self.addCleanup(self.run_, "settings", "relay.smarthost", "--default")
         # Held outbound: a retry tries nothing.
-        self.assertEqual(self.done("queue", "retry", "--all"), "2 recipients to be tried now\n")
+        text = self.done("queue", "retry", "--all")
+        self.assertTrue(text.startswith("2 recipients to be tried now\noutbound mail is held"), text)
         self.assertEqual({r["attempts"] for r in self.json("queue", "list")[0]["recipients"]}, {0})
         self.done("settings", "relay.hold_outbound", "--default")
 

@@ -30,7 +30,8 @@ def queueList(
 ) -> None:
     """List what waits, with the last reply of each recipient."""
     found = context.ask("queue.list", sender=sender, recipient=recipient, destination=destination)
-    printed(found, asJSON, show.queue)
+    isPart = any(one is not None for one in (sender, recipient, destination))
+    printed(found, asJSON, show.queuePart if isPart else show.queue)
 
 
 @queue.command("show")
@@ -52,6 +53,8 @@ def _queueAction(name: str, help: str, done: str) -> None:
             raise click.UsageError("name queue IDs, or --all")
         result = context.ask(f"queue.{name}", ids="all" if everything else list(queue_id))
         click.echo(f"{result['recipients']} recipient{'' if result['recipients'] == 1 else 's'} {done}")
+        for note in result["notes"]:
+            click.echo(note)
 
 
 _queueAction("retry", "Try messages again now.", "to be tried now")

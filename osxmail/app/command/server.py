@@ -26,6 +26,7 @@ from osxmail.errors import ConfigurationError
     metavar="FILE",
     help="The server's configuration; else $OSXMAIL_CONFIG, /etc/osxmail/osxmail.toml, or the quickstart in ./var.",
 )
+@click.version_option(__version__, message="%(version)s", help="Print the version of this command and exit.")
 @click.pass_context
 def main(ctx: click.Context, config: str | None) -> None:
     """

@@ -26,7 +26,7 @@ def settings(context: Context, words: Sequence[str], toDefault: bool, fromStanda
 
     \b
     osxmail settings                every setting, its value, what it does
-    osxmail settings KEY            one of them
+    osxmail settings KEY            one of them; the first word of its name shows the group
     osxmail settings KEY = VALUE    change it; KEY=VALUE does as well
     osxmail settings KEY --default  go back to the default
 
@@ -35,6 +35,9 @@ def settings(context: Context, words: Sequence[str], toDefault: bool, fromStanda
     """
     written = " ".join(words)
     key, isChange, value = (part.strip() for part in written.partition("="))
+    if " " in key:
+        name, value = key.split(maxsplit=1)
+        raise click.UsageError(f"to change a setting: osxmail settings {name} = {value}")
     if (toDefault or fromStandardInput) and (not key or isChange or toDefault == fromStandardInput):
         raise click.UsageError("--default and --stdin go with a KEY alone")
     if fromStandardInput:
@@ -44,7 +47,13 @@ def settings(context: Context, words: Sequence[str], toDefault: bool, fromStanda
     elif isChange:
         if not key:
             raise click.UsageError("say which setting: KEY = VALUE")
+        if value and context.ask("settings.get", key=key)["kind"] == "secret":
+            raise click.UsageError(
+                f"everybody on this machine could see it; type it in: osxmail settings {key} --stdin"
+            )
         printed(context.ask("settings.set", key=key, value=value), asJSON, show.setting)
+    elif key and (group := [row for row in context.ask("settings.list") if row["key"].startswith(f"{key}.")]):
+        printed(group, asJSON, show.settings)
     elif key:
         printed(context.ask("settings.get", key=key), asJSON, show.setting)
     else:

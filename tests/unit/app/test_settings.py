@@ -13,7 +13,7 @@ from osxmail.interfaces import ISettings
 
 READING = re.compile(r"""\b_?settings\.(text|flag|number|seconds|octets|words)\(\s*["']([a-z0-9_.]+)["']""")
 KINDS = {
-    "text": {Kind.TEXT, Kind.SECRET, Kind.ADDRESS},
+    "text": {Kind.TEXT, Kind.SECRET, Kind.ADDRESS, Kind.HOP},
     "flag": {Kind.FLAG},
     "number": {Kind.NUMBER},
     "seconds": {Kind.DURATION},

@@ -84,6 +84,18 @@ class ShowTests(SynchronousTestCase):
         self.assertIn("message.accepted  sender=a@x.test  recipients=b@y.test, c@y.test\n", text)
         self.assertEqual(text.count("A1  <m@x>"), 1)
 
+    def test_traceSaysMomentsAndStepsForPeople(self) -> None:
+        fields = {"recipients": ["b@y.test"], "nextTry": 86400.5, "steps": ["relay.host: mx.y.test", "odd\x1b[2J"]}
+        event = {"time": 1.0, "event": "delivery.deferred", "queueId": "A1", "fields": fields}
+        lines = shown(show.trace, [event]).splitlines()
+        self.assertIn(f"delivery.deferred  recipients=b@y.test  nextTry={show.when(86400.5)}", lines[1])
+        self.assertEqual(lines[2:], ["    relay.host: mx.y.test", "    odd\ufffd[2J"])
+
+    def test_noBlanksAtTheEndsOfLines(self) -> None:
+        rows = [{"name": name, "shown": name, "catchAll": ""} for name in ("a.test", "longer.example.test")]
+        for line in shown(show.domains, rows).splitlines():
+            self.assertEqual(line, line.rstrip())
+
     def test_headersHaveNoSigns(self) -> None:
         item = {"id": "A1", "sender": "<>", "received": 1.0, "octets": 5, "held": True, "recipients": [], "trace": [],
                 "header": "Received: from a\r\n\tby b\x1b\r\n"}  # fmt: skip

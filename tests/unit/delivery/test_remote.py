@@ -341,7 +341,9 @@ class SmartHostTests(TLSTests):
         self.assertEqual(self.sink.taken, [])
 
     async def test_nonsenseWaits(self) -> None:
-        self.smarthost(smarthost="[nonsense")
+        self.smarthost()
+        # Past the table, which takes no nonsense.
+        self.settings._values["relay.smarthost"] = "[nonsense"
         self.assertEqual((await self.one("ann@b.test")).action, DEFER)
         self.smarthost(smarthost="none.test")
         self.assertEqual((await self.one("ann@b.test")).action, DEFER)

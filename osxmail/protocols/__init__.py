@@ -7,7 +7,7 @@ C{osxmail.mail}.  This room knows contracts (reception, accounts, mailboxes) and
 neither directories nor tables, and decides nothing about mail.
 
 C{base} C{entrance} C{output} C{sessions}
-    The gate; what a listener gives to all its sessions; who is connected, and the end of it.
+    The gate; what a listener gives to all its sessions; the way out; who is connected, and the end of it.
 
 C{sasl} C{realm}
     Logging in, the same for all: whether a password may pass, mechanisms, what a wrong one costs; and what somebody

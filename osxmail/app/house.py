@@ -209,6 +209,9 @@ class Osxmail(MultiService):
             passwords = quickstart.quickstartPasswords(configuration.data)
             await quickstart.makeAccounts(self.commands["account.add"], passwords)
             text = quickstart.firstSteps(passwords)
+        # What stands now stays.  A full collection that looks at all of it again stops the reactor for 60 ms.
+        gc.collect()
+        gc.freeze()
         self.scheduler.startService()
         self.collection.start()
         for listener in self.listeners:

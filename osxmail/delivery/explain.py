@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.logger import Logger
 
 from osxmail.delivery.faults import localFault
@@ -15,9 +16,11 @@ from osxmail.interfaces import IDirectory, IReception
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action, Decision, Route, Step
 from osxmail.mail.envelope import Client, Recipient
+from osxmail.mail.record import AccountState
 from osxmail.mail.smtpreply import Reply
 
-UNKNOWN_LOGIN = Reply(535, "5.7.8", ("Wrong name or password",))
+UNKNOWN_LOGIN = Reply(535, "5.7.8", ("Wrong login or password",))
+REFUSED_LOGIN = Reply(535, "5.7.1", ("This account may not log in here",))
 AWAY = Reply(454, "4.7.0", ("Cannot check a login now",))
 
 
@@ -67,17 +70,15 @@ class Explainer:
         except Exception:  # noqa: BLE001 — a fault is an answer too
             return localFault(self.log, "explain", login=login), client
         if record is None:
-            step = Step("login.unknown", f"nobody logs in as {login}, or more than one could")
+            several = "" if "@" in login else ", or more than one could: the whole address tells them apart"
+            step = Step("login.unknown", f"nobody logs in as {login}{several}")
             return Decision(Action.REFUSE, step, UNKNOWN_LOGIN, (step,)), client
+        if record.state is AccountState.OFF:
+            step = Step("login.off", f"{login} is {record.address}, whose mail is switched off", record.source)
+            return Decision(Action.REFUSE, step, REFUSED_LOGIN, (step,)), client
         step = Step("login.known", f"{login} is {record.address}", record.source)
-        asPerson = Client(
-            client.host,
-            helo=client.helo,
-            protocol="ESMTPSA",
-            service="submission",
-            login=record.address,
-            accountId=record.accountId,
-            sessionId=client.sessionId,
+        asPerson = evolve(
+            client, protocol="ESMTPSA", service="submission", login=record.address, accountId=record.accountId
         )
         return Decision(Action.ACCEPT, step, Reply(235, "2.7.0", ("Authenticated",)), (step,)), asPerson
 

@@ -341,7 +341,7 @@ class Router:
             walk.remotes[there] = RemoteTarget(there, record.mailHost.lower())
             walk.found()
             return
-        walk.say("route.mailbox", who, ("account", record.accountId), *record.source)
+        walk.say("route.mailbox", who, *dict.fromkeys((("account", record.accountId), *record.source)))
         mailbox, deliveredTo = "INBOX", visit.address
         if detail:
             mailbox = await self._mailboxForDetail(walk, record, detail)

@@ -172,6 +172,19 @@ class WholeTests(CommandTestCase):
                 code, text = smtp.rcpt(recipient)
             self.assertEqual(value["stages"][-1]["reply"], f"{code} {text.decode()}", recipient)
 
+    def test_explainSaysWhatALoginIsTold(self) -> None:
+        self.addCleanup(self.done, "account", "set", BERT, "--state", "enabled")
+        self.done("account", "set", BERT, "--state", "off")
+        for login in (BERT, "nobody@example.test"):
+            value = self.json("explain", "--from", login, "--to", FAR, "--login", login)
+            with (
+                smtplib.SMTP("127.0.0.1", self.daemon.ports["submission"]) as smtp,
+                self.assertRaises(smtplib.SMTPAuthenticationError) as caught,
+            ):
+                smtp.login(login, PASSWORD)
+            told = f"{caught.exception.smtp_code} {caught.exception.smtp_error.decode()}"
+            self.assertEqual([stage["reply"] for stage in value["stages"]], [told])
+
     def test_explainOfNonsense(self) -> None:
         self.assertIn("is no IP address", self.refused("explain", "--to", BERT, "--client", "nonsense"))
         self.assertIn("local@domain", self.refused("explain", "--to", "bert"))

@@ -12,6 +12,7 @@ from osxmail.delivery.reception import Reception
 from osxmail.delivery.router import Router
 from osxmail.mail.address import Address
 from osxmail.mail.envelope import Client, Recipient
+from osxmail.mail.record import AccountState
 from tests.fakes.directory import FakeDirectory, record
 from tests.fakes.domains import FakeDomains
 from tests.fakes.settings import FakeSettings
@@ -39,6 +40,8 @@ class ExplainTests(SynchronousTestCase):
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         self.explain(None, Address.parse("nobody@example.test"))
+        self.explain(ANN, Address.parse("nobody@example.test"), login="ann")
+        self.explain(FAR, FAR, login="ann")
         self.assertEqual([e.get("event") for e in events if str(e.get("event")).endswith(".refused")], [])
 
     def explain(self, sender: Address | None, to: Address, client: str = "192.0.2.1", login: str = ""):
@@ -78,6 +81,17 @@ class ExplainTests(SynchronousTestCase):
         self.assertIn("553 5.7.1", value["text"])
         value = self.explain(ANN, FAR, login="nobody")
         self.assertEqual([stage["reply"][:3] for stage in value["stages"]], ["535"])
+
+    def test_loginOfSomebodySwitchedOff(self) -> None:
+        self.directory.add(record("off@example.test", state=AccountState.OFF))
+        value = self.explain(Address.parse("off@example.test"), FAR, login="off")
+        self.assertEqual([stage["reply"][:9] for stage in value["stages"]], ["535 5.7.1"])
+        self.assertEqual(self.rules(value), ["login.off"])
+
+    def test_evidenceOnce(self) -> None:
+        self.directory.add(record("bob@example.test", accountId="b1", source=(("directory", "d"), ("account", "b1"))))
+        value = self.explain(FAR, Address.parse("bob@example.test"))
+        self.assertIn("[account b1, directory d]", value["text"])
 
     def test_away(self) -> None:
         self.directory.isAway = True

@@ -6,7 +6,6 @@ The parts, put together: this reads as a parts list.
 from __future__ import annotations
 
 import gc
-import gc
 import os
 import signal
 import sys

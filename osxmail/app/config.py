@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 import re
+import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +30,8 @@ from osxmail.mail.address import normalizeDomain
 from osxmail.net.tls import CertificateFiles
 
 MAX_OCTETS = 1 << 20
+#: Of a password in a file of its own.
+MAX_SECRET_CHARACTERS = 4096
 
 #: The services that can listen, and whether they speak TLS from the first octet on.
 LISTENERS = {
@@ -61,7 +66,22 @@ def _endpoint(text: str) -> str:
         raise ParseError(
             f"no endpoint that can be listened on ({error}); write tcp:25, tcp:25:interface=127.0.0.1 or unix:/run/x"
         ) from None
+    # What would be found only when it is bound.
+    port = re.match(r"tcp6?:(?:port=)?(\d+)", text)
+    if port and int(port[1]) > 65535:
+        raise ParseError("a port is 1 to 65535")
+    interface = re.search(r":interface=((?:[^:\\]|\\.)*)", text)
+    if interface and not _isAddressOrName(interface[1].replace("\\", "")):
+        raise ParseError(f"{interface[1]} is no address of a machine; write one such as 127.0.0.1 or \\:\\:1")
     return text
+
+
+def _isAddressOrName(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return bool(re.search("[g-z]", host.lower())) and ":" not in host
+    return True
 
 
 def _server(text: str) -> str:
@@ -215,7 +235,8 @@ def parseConfiguration(text: str, path: Path) -> Configuration:
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         where = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        line = where.group(1) if where else "1"
+        # "(at end of document)" is the other place that it may name.
+        line = where.group(1) if where else str(max(1, len(text.splitlines())))
         what = str(error)[: where.start()].strip() if where else str(error)
         raise ConfigurationError([f"{path}:{line}: not TOML: {what}"]) from None
     lines = keyLines(text)
@@ -318,6 +339,10 @@ def _build(parsed: _File, path: Path, problems: list[tuple[KeyPath, str]]) -> Co
     if parsed.workers != 1:
         problems.append((("workers",), f"{parsed.workers}: this version runs as one process; write 1"))
     listen = tuple((name, endpoint) for name in LISTENERS for endpoint in getattr(parsed.listen, name))
+    firsts: dict[str, str] = {}
+    for name, endpoint in listen:
+        if firsts.setdefault(endpoint, name) != name and not re.match("tcp6?:0(:|$)", endpoint):
+            problems.append((("listen", name), f"{endpoint}: listen.{firsts[endpoint]} has it already"))
     later = tuple(name for name in LATER_LISTENERS if getattr(parsed.listen, name))
     domains = tuple(dict.fromkeys(row.name for row in parsed.domain))
     return Configuration(
@@ -354,12 +379,37 @@ def _certificate(
         try:
             file.open("rb").close()
         except OSError as error:
-            problems.append(((*where, name), f"{file}: {(error.strerror or 'cannot be read').lower()}"))
+            problems.append(((*where, name), f"{file}: {_reason(error)}"))
     return files
 
 
 #: The names of L{LDAPConfiguration}'s fields in the file.
 _DIRECTORY_KEYS = {"startTLS": "starttls", "bindPassword": "bind_dn", "timeoutSeconds, poolSize": "timeout_seconds"}
+
+
+def _secretIn(path: Path, wrong: Callable[[str], None]) -> str:
+    """
+    The first line of a file that is not for everybody.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_mode & (stat.S_IROTH | stat.S_IWOTH):
+                wrong(f"{path}: everybody can read it: chmod 640 it, with the group of the server's user")
+                return ""
+            secret = file.readline(MAX_SECRET_CHARACTERS).rstrip("\r\n")
+    except OSError as error:
+        wrong(f"{path}: {_reason(error)}")
+        return ""
+    except UnicodeDecodeError:
+        wrong(f"{path}: not UTF-8 text")
+        return ""
+    if not secret:
+        wrong(f"{path}: there is no password on its first line")
+    return secret
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "cannot be read").lower()
 
 
 def _directory(
@@ -379,10 +429,13 @@ def _directory(
     if row.bind_password_file:
         if password:
             wrong("bind_password_file", "give bind_password or bind_password_file, not both")
+        else:
+            password = _secretIn(folder / row.bind_password_file, lambda what: wrong("bind_password_file", what))
+    if row.ca_file:
         try:
-            password = (folder / row.bind_password_file).read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError):
-            wrong("bind_password_file", f"{folder / row.bind_password_file}: cannot be read")
+            (folder / row.ca_file).open("rb").close()
+        except OSError as error:
+            wrong("ca_file", f"{folder / row.ca_file}: {_reason(error)}")
     schema = SCHEMAS.get(row.schema_name)
     if "domains" not in row.model_fields_set and schema is not None and schema.loginIsPrimary:
         # The old service's way: a short name is an address in every domain, unless somebody says otherwise.
@@ -403,5 +456,10 @@ def _directory(
     )
     for problem in configuration.problems():
         name, _, what = problem.partition(": ")
+        if name == "bindPassword":
+            if row.bind_password_file:
+                # That it gives none has been said.
+                continue
+            what = "this login needs a password: add bind_password_file"
         wrong(_DIRECTORY_KEYS.get(name, name), what)
     return configuration

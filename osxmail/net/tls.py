@@ -85,7 +85,7 @@ def _read(path: Path, what: str, problems: list[str], isSecret: bool = False) ->
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if isSecret and mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
-                problems.append(f"{path}: {what} can be read by everybody, or changed by others: chmod 600 it")
+                problems.append(f"{path}: {what} can be read by everybody, or changed by others: chmod 640 it")
                 return b""
             return file.read(MAX_PEM_OCTETS)
     except OSError as error:

@@ -96,6 +96,32 @@ class BadTests(SynchronousTestCase):
             expected = (folder / "expected.txt").read_text().splitlines()
             self.assertEqual([p.replace(str(folder) + "/", "") for p in error.problems], expected, folder.name)
 
+    def test_passwordsInFilesOfTheirOwn(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        text = (
+            'hostname = "m.example.test"\ndata = "d"\n[directory]\nkind = "ldap"\nurl = "ldap://127.0.0.1"\n'
+            'base = "dc=x"\nbind_dn = "cn=x"\nbind_password_file = "pw"\n'
+        )
+        for content, mode, expected in (
+            (b"tell nobody\nmore\n", 0o640, ""),
+            (b"tell nobody\n", 0o644, "everybody can read it"),
+            (b"\nsecond line\n", 0o600, "no password on its first line"),
+            (b"\xff\xfe", 0o600, "not UTF-8"),
+        ):
+            path = folder / "pw"
+            path.write_bytes(content)
+            path.chmod(mode)
+            if not expected:
+                (found,) = parseConfiguration(text, folder / "x.toml").directories
+                assert found is not None
+                self.assertEqual(found.bindPassword, "tell nobody")
+                continue
+            error = self.assertRaises(ConfigurationError, parseConfiguration, text, folder / "x.toml")
+            (problem,) = error.problems
+            self.assertIn(expected, problem)
+            self.assertNotIn("nobody\n", problem)
+
     def test_noFile(self) -> None:
         error = self.assertRaises(ConfigurationError, readConfiguration, Path("/nonexistent/x.toml"))
         self.assertIn("cannot be read: No such file", error.problems[0])

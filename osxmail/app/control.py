@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from osxmail.errors import MailError, Refused, TemporaryError
 from osxmail.protocols.base import Gate, GateFactory, LineTooLong
@@ -33,6 +33,8 @@ class ControlSession(Gate):
 
     protocolName = "control"
     isAlwaysAdmitted = True
+    # A question is no event, and what a command changes has a line of its own.
+    closedLevel = LogLevel.debug
     log: ClassVar[Logger] = Logger(namespace="osxmail.app")
 
     def __init__(self, factory: ControlFactory) -> None:

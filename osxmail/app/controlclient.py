@@ -31,7 +31,8 @@ def ask(data: Path, command: str, arguments: dict[str, Any] | None = None) -> An
         try:
             connection.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
-            raise Refused(f"no server answers at {path}; start it: twistd osxmail") from None
+            what = "start it (twistd osxmail), or name its configuration (--config FILE)"
+            raise Refused(f"no server answers at {path}; {what}") from None
         except PermissionError:
             raise Refused(f"{path}: only the server's owner may use it; try with sudo") from None
         except OSError as error:

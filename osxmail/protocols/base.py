@@ -21,7 +21,7 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -75,6 +75,7 @@ class Gate(Protocol):
 
     @cvar protocolName: C{"smtp"}, C{"imap"} …
     @cvar isAlwaysAdmitted: for administrators, who must get in when clients fill the house.
+    @cvar closedLevel: of the line about each session.
     @ivar sessionId: what the log and C{osxmail connections} call it.
     @ivar timeoutSeconds: how long one wait for the peer may last; change it at any time.
     @ivar isSecure: TLS is on.
@@ -84,6 +85,7 @@ class Gate(Protocol):
 
     protocolName: ClassVar[str] = ""
     isAlwaysAdmitted: ClassVar[bool] = False
+    closedLevel: ClassVar[Any] = LogLevel.info
     log: ClassVar[Logger] = Logger(namespace="osxmail.protocols")
     # TCP, TLS or a Unix socket: their common interface has no one name in Twisted.
     transport: Any
@@ -385,7 +387,8 @@ class Gate(Protocol):
             self._timer = None
         self.entrance.sessions.leave(self)
         self._buffer = b""
-        self.log.info(
+        self.log.emit(
+            self.closedLevel,
             "{event}",
             event="session.closed",
             session=self.sessionId,

@@ -650,7 +650,9 @@ class WithoutAServerTests(TestCase):
         for words in [("status",), ("reload",), ("account", "list"), ("queue", "list", "--json"), ("settings",)]:
             run = self.run_("--config", str(self.config), *words)
             self.assertEqual((run.returncode, run.stdout), (1, ""), words)
-            self.assertIn(f"no server answers at {self.folder}/data/control.sock; start it", run.stderr)
+            self.assertIn(
+                f"no server answers at {self.folder}/data/control.sock; start it (twistd osxmail), or", run.stderr
+            )
 
     def test_theSocketOfAServerThatWasKilled(self) -> None:
         (self.folder / "data").mkdir()

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.app.control import MAX_REQUEST_OCTETS, ControlFactory, text
@@ -65,6 +68,18 @@ class ControlTests(SynchronousTestCase):
         self.assertNotIn("hunter2", str(answer))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(self.say({"command": "echo", "arguments": {"word": "x"}}), {"result": {"you said": "x"}})
+
+    def test_aQuestionIsNoEvent(self) -> None:
+        """
+        Whoever watches the server by this command must not fill the log with it.
+        """
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.say({"command": "echo", "arguments": {"word": "x"}})
+        self.session.connectionLost(Failure(ConnectionDone()))
+        found = [e["log_level"] for e in events if e.get("event") == "session.closed"]
+        self.assertEqual(found, [LogLevel.debug])
 
     def test_whenTheHouseIsFull(self) -> None:
         """

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -179,7 +180,10 @@ class LogFiles(Service):
         while not isLast:
             isLast = self._isStopping.wait(WRITE_SECONDS)
             while self._waiting:
-                self._writeSome()
+                try:
+                    self._writeSome()
+                except Exception as error:  # noqa: BLE001 — the thread must live on: without it nothing is logged
+                    self._complain(f"the log has a fault, lines are lost: {error!r}")
         for file in self._files.values():
             file.close()
         self._files.clear()
@@ -216,12 +220,16 @@ class LogFiles(Service):
             file.write(text)
             file.flush()
         except OSError as error:
-            # A full disk must not stop the mail: say so where somebody may see it.  Not by sys.stderr, of which twistd
-            # makes events: these would come back here, for ever.
-            moment = time.monotonic()
-            if moment >= self._quietUntil:
-                self._quietUntil = moment + COMPLAINT_SECONDS
-                complain(f"{name}.log: {error}")
+            # A full disk must not stop the mail.
+            self._complain(f"{name}.log: {error}")
+
+    def _complain(self, text: str) -> None:
+        # Where somebody may see it.  Not by sys.stderr, of which twistd makes events: these would come back here, for
+        # ever.
+        moment = time.monotonic()
+        if moment >= self._quietUntil:
+            self._quietUntil = moment + COMPLAINT_SECONDS
+            complain(text)
 
     def _archiveSeconds(self) -> float:
         return self._settings.number("log.archive_days") * 86400.0
@@ -254,6 +262,6 @@ def _birth(path: Path) -> float:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             first = file.readline(40).split(" ")[0]
-        return time.mktime(time.strptime(first[:19], "%Y-%m-%dT%H:%M:%S"))
+        return datetime.fromisoformat(first[:19]).timestamp()
     except ValueError:
         return path.stat().st_mtime

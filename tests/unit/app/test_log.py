@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -103,6 +104,27 @@ class FileTests(TestCase):
         files.stopService()
         self.assertEqual(said.getvalue().count("No space left on device"), 1)
         self.assertEqual(events, [])
+
+    def test_aFaultOfOurOwnDoesNotEndTheLog(self) -> None:
+        said = io.StringIO()
+        self.patch(sys, "__stderr__", said)
+
+        class Faulty(LogFiles):
+            def _open(self, name: str) -> TextIO:
+                if name == "imap":
+                    raise ImportError("not a fault of the disk")
+                return super()._open(name)
+
+        files = Faulty(self.folder, self.settings)
+        files.startService()
+        files(event(event="a.b", service="imap"))
+        deadline = time.monotonic() + 20
+        while not said.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        files(event(event="c.d"))
+        files.stopService()
+        self.assertIn("the log has a fault", said.getvalue())
+        self.assertIn("c.d", (self.folder / "server.log").read_text())
 
     def test_eventThatCannotBeWritten(self) -> None:
         class Broken:

@@ -212,9 +212,7 @@ class Osxmail(MultiService):
             passwords = quickstart.quickstartPasswords(configuration.data)
             await quickstart.makeAccounts(self.commands["account.add"], passwords)
             text = quickstart.firstSteps(passwords)
-        # What stands now stays.  A full collection that looks at all of it again stops the reactor for 60 ms.
-        gc.collect()
-        gc.freeze()
+        _collectLess()
         self.scheduler.startService()
         self.collection.start()
         for listener in self.listeners:
@@ -228,7 +226,6 @@ class Osxmail(MultiService):
         for name in configuration.later:
             log.warn("{event}", event="listener.left_out", listener=name, text="this version has none yet")
         log.info("{event}", event="server.started", version=__version__, hostname=configuration.hostname)
-        _collectLess()
         say(text)
         say("osxmail is ready")
         letTerminalGo()
@@ -338,7 +335,7 @@ class Osxmail(MultiService):
 def _collectLess() -> None:
     """
     Garbage in cycles is looked for less often, and not among what stands for ever: a look at everything stops all
-    sessions for tens of milliseconds, and what a message leaves behind goes by reference counts.
+    sessions for 60 ms, and what a message leaves behind goes by reference counts.
     """
     gc.collect()
     gc.freeze()

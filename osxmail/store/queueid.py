@@ -15,15 +15,19 @@ TIME_DIGITS = 11  # 55 bits of microseconds: until the year 3111
 RANDOM_DIGITS = 4
 
 
+#: Two digits at once: half the steps.
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+
+
 def digits(number: int, count: int) -> str:
     """
     The C{count} last digits of a number.
     """
     text = ""
-    for _ in range(count):
-        text = ALPHABET[number & 31] + text
-        number >>= 5
-    return text
+    for _ in range(0, count, 2):
+        text = _PAIRS[number & 1023] + text
+        number >>= 10
+    return text[-count:]
 
 
 class QueueIds:
@@ -40,7 +44,8 @@ class QueueIds:
         """
         self._now = now
         self._last = 0
-        self._random = random.SystemRandom()
+        # Seeded by the system, each process differently; asking it for each ID costs 18 µs.  Nothing is secret here.
+        self._random = random.Random()  # noqa: S311
 
     def new(self) -> str:
         """

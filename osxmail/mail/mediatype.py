@@ -18,12 +18,13 @@ MAX_VALUE_OCTETS = 16_384  # of one field that are looked at
 MAX_CACHED_OCTETS = 200
 MAX_BOUNDARY_OCTETS = 200  # RFC 2046 5.1.1 allows 70
 
-_PARAMETER = re.compile(rb"[^;]*+;\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)(?:\"|\Z)|([^;]*+))", re.DOTALL)
+_PARAMETER = re.compile(rb"[^;]*+;\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)|([^;]*+))", re.DOTALL)
 _EMPTY_PARAMETER = re.compile(rb"[^;]*+;")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _TYPE = re.compile(rb"\s*+([^\s/;\"()<>@,=]++)\s*+/\s*+([^\s/;\"()<>@,=]++)")
 _WORD = re.compile(rb"\s*+([^\s;,()\"]++)")
-_COMMENT_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"|\(', re.DOTALL)
+# A string that does not end goes on to the end, whatever that is: its quotes are not tried as beginnings of others.
+_COMMENT_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\(', re.DOTALL)
 _COMMENT_MARK = re.compile(rb"[()\\]")
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*+")
 _TO_SPACE = bytes(range(256)).translate(bytes.maketrans(bytes(range(32)) + b"\x7f", b" " * 33))

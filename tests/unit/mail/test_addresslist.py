@@ -4,6 +4,7 @@ Tests for L{osxmail.mail.addresslist}.
 
 from __future__ import annotations
 
+import time
 from email.headerregistry import HeaderRegistry
 
 from hypothesis import given, settings
@@ -119,6 +120,16 @@ class EntriesTests(SynchronousTestCase):
         ):
             entries(piece * 100_000)
         entries(b"a " * 20_000 + b"@" + b": " * 20_000)
+
+    def test_stringsThatDoNotEnd(self) -> None:
+        """
+        Each quote was tried as the beginning of a string: 25 seconds for the first of these.
+        """
+        for value in (b'"\\' * 50_000, b'a@b, \\"' + b'\\"' * 50_000 + b"\\", b'"\\' * 50_000 + b"("):
+            started = time.thread_time()
+            self.assertLessEqual(len(entries(value)), 2)
+            self.assertLess(time.thread_time() - started, 2.0)
+        self.assertEqual(entries(b'"a@b\\'), [Entry(None, None, b"a@b\\", b"MISSING_DOMAIN")])
 
     def test_mailboxes(self) -> None:
         self.assertEqual(

@@ -4,6 +4,7 @@ Tests for L{osxmail.mail.mediatype}.
 
 from __future__ import annotations
 
+import time
 from email.message import Message
 
 from hypothesis import given, settings
@@ -111,6 +112,19 @@ class MediaTypeTests(SynchronousTestCase):
             parseMediaType(b"text/plain" + piece * 100_000)
             renderedDisposition(piece * 100_000)
             renderedLanguage(piece * 100_000)
+
+    def test_stringsThatDoNotEnd(self) -> None:
+        """
+        Each quote was tried as the beginning of a string: a minute for each of these, in every part of a message.
+        """
+        for piece in (b'"\\', b'\\"', b'("'):
+            for value in (b"x " + piece * 50_000 + b"(", b"x " + piece * 50_000 + b"\\"):
+                started = time.thread_time()
+                renderedDisposition(value)
+                renderedLanguage(value)
+                parseMediaType(b"text/" + value)
+                self.assertLess(time.thread_time() - started, 2.0, piece)
+        self.assertEqual(renderedDisposition(b'a; filename="x (y)\\'), b'("a" ("filename" "x (y)"))')
 
     names = st.sampled_from(["charset", "name", "boundary", "x-y"])
     values = st.text("abc123 ;=/", min_size=1, max_size=12).map(str.strip).filter(bool)

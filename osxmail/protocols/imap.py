@@ -6,10 +6,12 @@ C{imapsearching} and C{imapchanges}; which command may come when, in C{imapcomma
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 
 from osxmail.errors import MailError
 from osxmail.interfaces import IAccount, IMailStore
@@ -34,12 +36,15 @@ from osxmail.protocols.imapreading import (
 from osxmail.protocols.imapselected import NoSuchNumber, SelectedView
 from osxmail.protocols.replies import fault, imapReply
 from osxmail.protocols.sasl import Doorkeeper, LoggedIn
-from osxmail.protocols.sessions import Ended, GoingAway, SessionEnd, TimedOut
+from osxmail.protocols.sessions import Disconnected, Ended, GoingAway, SessionEnd, TimedOut
 
 #: How long a client may make no progress in the middle of a transfer, where it holds more than a line.
 STALLED_SECONDS = 300.0
 #: Commands in a row that are none, after which the session ends.
 MAX_BAD_COMMANDS = 20
+
+
+_Result = TypeVar("_Result")
 
 
 class MailboxGone(SessionEnd):
@@ -95,6 +100,7 @@ class Imap(Gate):
         self.doorkeeper = Doorkeeper(self, factory.portal, IAccount)
         self._badCommands = 0
         self._telling: Deferred[None] | None = None
+        self._work: Deferred[Any] | None = None
 
     # ---------------------------------------------------------------------------------------- the conversation
 
@@ -225,6 +231,25 @@ class Imap(Gate):
         """
         self.account = loggedIn.avatar
         self.setDeadline(0)
+
+    async def whileClientIsThere(self, work: Deferred[_Result]) -> _Result:
+        """
+        The result of long work, which is given up when the client leaves: nobody wants it then.
+
+        @raise SessionEnd: it has left.
+        """
+        self._work = work
+        try:
+            return await work
+        except CancelledError:
+            raise Disconnected from None
+        finally:
+            self._work = None
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        if self._work is not None:
+            self._work.cancel()
 
     def unselect(self) -> Deferred[object] | None:
         """

@@ -64,7 +64,7 @@ async def _inSnapshot(session: Imap, view: SelectedView, test: Test, keys: int) 
 
 
 async def _inStore(session: Imap, view: SelectedView, key: SearchKey) -> list[int]:
-    uids = await view.mailbox.search(key)
+    uids = await session.whileClientIsThere(view.mailbox.search(key))
     found: list[int] = []
     for start in range(0, len(uids), SLICE_MESSAGES):
         if start:

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from osxmail.errors import NoSuchMailbox, StoreDamaged
 from osxmail.mail.header import headerEnd
 from osxmail.mail.mime import Rendering, renderMessage
-from osxmail.mail.searchkeys import SearchKey
+from osxmail.mail.searchkeys import Body, Header, SearchKey, Text, leaves
 from osxmail.net.threads import Pool
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
@@ -33,6 +33,7 @@ SEARCH_THREADS = 2
 MAX_WAITING_SEARCHES = 10_000
 SLICE_MESSAGES = 256
 SLICES_AT_ONCE = 2  # of one search
+TEXTS_A_SLICE = 4  # that are looked for in so many messages and octets; with more, a slice is smaller
 SLICE_ROWS = 5_000  # where nothing but rows is looked at
 SLICE_OCTETS = 2 * 1024 * 1024  # of messages that are looked through in one go
 FIRST_HEAD_OCTETS = 4096  # of a message in a row that are read for its header; most headers are smaller
@@ -134,7 +135,7 @@ class Search:
         # While one slice is looked through, the next is read.
         running: deque[Deferred[list[int]]] = deque()
         try:
-            for piece in _slices(found, made.need):
+            for piece in _slices(found, made.need, _textCount(key)):
                 running.append(Deferred.fromCoroutine(self._lookThrough(mailboxId, piece, made)))
                 if len(running) >= SLICES_AT_ONCE:
                     matching.extend(await running.popleft())
@@ -294,18 +295,25 @@ def _readRows(txn: Transaction, mailboxId: int, key: SearchKey, uids: Sequence[i
     return _Found(numbersFrom(texts[0], "I"), numbersFrom(texts[1], "B"), numbersFrom(texts[2], "Q")), made
 
 
-def _slices(found: _Found, need: int) -> Iterator[list[int]]:
+def _textCount(key: SearchKey) -> int:
+    return sum(isinstance(leaf, Text | Body | Header) for leaf in leaves(key))
+
+
+def _slices(found: _Found, need: int, texts: int) -> Iterator[list[int]]:
     """
-    The UIDs to be looked at, in pieces of so many messages and so many octets.
+    The UIDs to be looked at, in pieces of so many messages and so many octets: other people's searches wait for the
+    pieces of this one, so that each is about as much work, whatever is looked for.
     """
     piece: list[int] = []
     octets = 0
-    limit = SLICE_MESSAGES if need > ROW else SLICE_ROWS
+    times = max(1, texts // TEXTS_A_SLICE)
+    limit = max(1, SLICE_MESSAGES // times) if need > ROW else SLICE_ROWS
+    most = SLICE_OCTETS // times
     for uid, isCertain, size in zip(found.uids, found.isCertain, found.sizes, strict=True):
         if isCertain:
             continue
         octets += (size if need >= BODY else min(size, ROW_OCTETS)) if need > SENT else 0
-        if piece and (len(piece) >= limit or octets > SLICE_OCTETS):
+        if piece and (len(piece) >= limit or octets > most):
             yield piece
             piece, octets = [], size
         piece.append(uid)

@@ -5,6 +5,8 @@ Tests of L{osxmail.protocols.imapfetch} and L{osxmail.protocols.imapsearching}.
 from __future__ import annotations
 
 import re
+import time
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
@@ -12,6 +14,7 @@ from twisted.internet.task import deferLater
 from osxmail.errors import StoreDamaged
 from osxmail.protocols import imapfetch, imapsearching
 from osxmail.store import message as storedMessages
+from osxmail.store import search as storedSearch
 from osxmail.store.message import Message
 from tests.unit.protocols.imapsessions import SessionCase, Turns
 
@@ -189,6 +192,31 @@ class BatchTests(SessionCase):
 
 
 class SearchTests(SessionCase):
+    async def test_nobodyWaitsForIt(self) -> None:
+        """
+        The client has left: its search does not go on for the rest of the mailbox.
+        """
+        self.patch(storedSearch, "SLICE_MESSAGES", 1)
+        await self.fill(*[b"Subject: %d\r\n\r\nbody" % n for n in range(60)])
+        slices: list[object] = []
+        lookThrough = storedSearch.Search._match_inThread
+
+        def slow(store: storedSearch.Search, row: Any, made: Any) -> Any:
+            slices.append(row)
+            time.sleep(0.01)
+            return lookThrough(store, row, made)
+
+        self.patch(storedSearch.Search, "_match_inThread", slow)
+        client = await self.selected()
+        client.send(b"a SEARCH TEXT nothing\r\n")
+        while not slices:
+            await deferLater(reactor, 0.001)  # type: ignore[arg-type]
+        client.hangUp()
+        await deferLater(reactor, 0.3)  # type: ignore[arg-type]
+        self.assertLess(len(slices), 10)
+        other = await self.selected()
+        self.assertIn(b"* SEARCH 1\r\n", await other.do(b"SEARCH 1 SUBJECT 0"))
+
     async def test_inSlices(self) -> None:
         self.patch(imapsearching, "SLICE_MESSAGES", 2)
         self.patch(imapsearching, "SLICE_LEAST", 1)

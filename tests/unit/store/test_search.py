@@ -221,6 +221,26 @@ class SearchTests(TestCase):
             self.assertEqual(await self.find(keys.Header("subject", "odd")), list(range(2, 21, 2)))
             self.assertEqual(await self.find(keys.Body("hello")), list(range(1, 21)))
 
+    async def test_manyTextsMakeSmallSlices(self) -> None:
+        """
+        Who looks for a hundred texts at once must not keep those waiting who look for one.
+        """
+        for number in range(20):
+            await self.append(message(f"number {number}"))
+        counts: list[int] = []
+        lookThrough = search.Search._lookThrough
+
+        def counting(self: object, mailboxId: int, uids: Sequence[int], made: object) -> object:
+            counts.append(len(uids))
+            return lookThrough(self, mailboxId, uids, made)  # type: ignore[arg-type]
+
+        texts = tuple(keys.Not(keys.Text(f"nothing {number}")) for number in range(100))
+        with patch.object(search.Search, "_lookThrough", counting), patch.object(search, "SLICE_MESSAGES", 100):
+            self.assertEqual(await self.find(keys.And(texts)), list(range(1, 21)))
+            self.assertEqual(counts, [4] * 5)
+            await self.find(keys.Text("nothing"))
+            self.assertEqual(counts[5:], [20])
+
     async def test_moved(self) -> None:
         """
         Octets that have moved since their row was read are looked for again.

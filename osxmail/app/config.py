@@ -66,6 +66,8 @@ def _endpoint(text: str) -> str:
         raise ParseError(
             f"no endpoint that can be listened on ({error}); write tcp:25, tcp:25:interface=127.0.0.1 or unix:/run/x"
         ) from None
+    if re.match("unix:(?:address=)?[^/]", text):
+        raise ParseError("write the socket's whole path, such as unix:/run/osxmail/lmtp:mode=660")
     # What would be found only when it is bound.
     port = re.match(r"tcp6?:(?:port=)?(\d+)", text)
     if port and int(port[1]) > 65535:

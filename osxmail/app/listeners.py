@@ -6,6 +6,7 @@ The doors of the house: sockets that are bound early, while we may, and opened l
 from __future__ import annotations
 
 import errno
+import os
 from typing import Any
 
 from twisted.application.service import Service
@@ -25,11 +26,12 @@ def _advice(error: BaseException) -> str:
     """
     What to do about a port that cannot be had.
     """
-    number = getattr(error.socketError, "errno", 0) if isinstance(error, CannotListenError) else 0
+    number = getattr(error.socketError if isinstance(error, CannotListenError) else error, "errno", 0)
     return {
         errno.EADDRINUSE: "; another server has it (ss -ltnp shows which): stop that one, or choose another port",
         errno.EACCES: "; ports below 1024 are for root: start as root, with --uid",
         errno.EADDRNOTAVAIL: "; this machine does not have that address",
+        errno.ENOENT: "; the folder of a Unix socket has to be there before",
     }.get(number, "")
 
 
@@ -65,6 +67,7 @@ class Listener(Service):
     C{--uid} takes effect.
 
     @ivar bound: fires when it is.
+    @ivar owner: user and group that a Unix socket is for, where they are not those who bind it.
     """
 
     def __init__(self, name: str, endpoint: str) -> None:
@@ -73,6 +76,7 @@ class Listener(Service):
         self.endpoint = endpoint
         self.door = Door()
         self.bound: Deferred[None] = Deferred()
+        self.owner: tuple[int, int] | None = None
         self._listening: IListeningPort | None = None
 
     @property
@@ -105,13 +109,21 @@ class Listener(Service):
 
         def listening(result: IListeningPort) -> None:
             self._listening = result
+            self._giveAway()
             self.bound.callback(None)
 
-        port.addCallbacks(listening, lambda failure: problems.append(failure.value))
+        port.addCallback(listening)
+        port.addErrback(lambda failure: problems.append(failure.value))
         if problems:
             error = problems[0]
             reason = error.socketError if isinstance(error, CannotListenError) else error
             raise cannotStart(f"listen.{self.service}: {self.endpoint}: {reason}{_advice(error)}")
+
+    def _giveAway(self) -> None:
+        if self.owner is not None and self.endpoint.startswith("unix:"):
+            for path in (self.address, f"{self.address}.lock"):
+                if os.path.lexists(path):
+                    os.lchown(path, *self.owner)
 
     def startService(self) -> None:
         super().startService()

@@ -6,6 +6,7 @@ C{twistd osxmail}: from options to a service tree.
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,16 +45,20 @@ def makeService(options: Options) -> IService:
         service = Osxmail(configuration)
     except ConfigurationError as error:
         raise SystemExit("\n".join(["osxmail: the configuration cannot be used", *error.problems])) from None
-    _prepareDaemon(options.parent or {})
+    _prepare(service, options.parent or {})
     return service
 
 
-def _prepareDaemon(twistd: Mapping[str, Any]) -> None:
+def _prepare(service: Osxmail, twistd: Mapping[str, Any]) -> None:
     """
     @param twistd: its options.
     @raise SystemExit: it would wait for ever for a process that may not become another user.
     """
-    if twistd.get("uid") not in (None, os.geteuid()) and os.geteuid() != 0:
-        raise SystemExit("osxmail: --uid: only root can become another user; start as root, or without it")
+    uid, gid = twistd.get("uid"), twistd.get("gid")
+    if uid is not None and uid != os.geteuid():
+        if os.geteuid() != 0:
+            raise SystemExit("osxmail: --uid: only root can become another user; start as root, or without it")
+        for listener in service.listeners:
+            listener.owner = (uid, pwd.getpwuid(uid).pw_gid if gid is None else gid)
     if not twistd.get("nodaemon", True):
         keepTerminal()

@@ -436,6 +436,7 @@ class LifeTests(TestCase):
             raise AssertionError("this test needs root")
         nobody = pwd.getpwnam("nobody")
         self.daemon.ports = {"smtp": _freePrivilegedPort()}
+        self.daemon.more = f'lmtp = ["unix:{self.daemon.folder}/lmtp:mode=660"]'
         self.daemon.write()
         self.daemon.data.mkdir()
         for path in (self.daemon.folder, self.daemon.data, self.daemon.config):
@@ -456,6 +457,9 @@ class LifeTests(TestCase):
             self.assertIn(f"Uid:\t{nobody.pw_uid}\t", Path(f"/proc/{process.pid}/status").read_text())
             with smtplib.SMTP("127.0.0.1", self.daemon.ports["smtp"]) as smtp:
                 self.assertEqual(smtp.noop()[0], 250)
+            # What is for the user and the group is not root's.
+            found = (self.daemon.folder / "lmtp").lstat()
+            self.assertEqual((found.st_uid, found.st_gid, found.st_mode & 0o777), (nobody.pw_uid, nobody.pw_gid, 0o660))
             # A codec that Python looks for only now, and may not be able to read any more.
             self.assertEqual(self.daemon.ask("domain.add", name="bücher.test"), {"name": "xn--bcher-kva.test"})
         finally:

@@ -5,6 +5,7 @@ What every command of C{osxmail} is made with.
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 import tomllib
@@ -88,7 +89,7 @@ def printed(value: Any, asJSON: bool, render: Callable[[Console, Any], None]) ->
 
 
 def firstLine(what: str) -> str:
-    line = sys.stdin.readline().rstrip("\r\n")
+    line = getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not line:
         raise Refused(f"there is no {what} on standard input")
     return line

@@ -193,7 +193,7 @@ class LDAPConnections:
 
     def _ask(self, work: Callable[[Connection], _Answer]) -> Deferred[_Answer]:
         if not self._backoff.mayAsk():
-            return fail(DirectoryAway(f"the directory is away: {self._backoff.reason}"))
+            return fail(self._away(f"away: {self._backoff.reason}"))
         call = _Call()
         answer: Deferred[_Answer] = Deferred()
         seconds = self._configuration.timeoutSeconds
@@ -202,7 +202,7 @@ class LDAPConnections:
             call.abandon()
             reason = f"no answer within {seconds:g} s"
             self._backoff.failed(reason)
-            answer.errback(DirectoryAway(reason))
+            answer.errback(self._away(reason))
 
         def done(result: _Answer | Failure) -> None:
             self._calls.discard(call)
@@ -214,19 +214,22 @@ class LDAPConnections:
                 answer.callback(result)
             elif result.check(Overloaded):
                 self._backoff.learnedNothing()
-                answer.errback(DirectoryAway("too many questions wait for the directory"))
+                answer.errback(self._away("too many questions wait for it"))
             elif result.check(_Unusable) and not result.check(_Away):
                 self._backoff.succeeded()
                 self._tellUnusable(result.getErrorMessage())
-                answer.errback(DirectoryAway(result.getErrorMessage()))
+                answer.errback(self._away(result.getErrorMessage()))
             else:
                 self._backoff.failed(result.getErrorMessage())
-                answer.errback(DirectoryAway(result.getErrorMessage()))
+                answer.errback(self._away(result.getErrorMessage()))
 
         self._calls.add(call)
         deadline = self._clock.callLater(seconds, expire)
         self._pool.run(self._run_inThread, call, work).addBoth(done)
         return answer
+
+    def _away(self, reason: str) -> DirectoryAway:
+        return DirectoryAway(f"the directory {self._configuration.url}: {reason}")
 
     def _tellUnusable(self, reason: str) -> None:
         now = self._clock.seconds()
@@ -354,7 +357,8 @@ class LDAPConnections:
         code = self._request_inThread(connection, base, scope, filter, attributes, sizeLimit)
         if code not in (_SUCCESS, _SIZE_LIMIT_EXCEEDED):
             kind = _Unusable if code in _TOO_MUCH else _Away
-            raise kind(f"a search below {base} was answered with {_described(connection)}")
+            advice = ": look at base, and at what bind_dn may read" if code == _NO_SUCH_OBJECT else ""
+            raise kind(f"a search below {base} was answered with {_described(connection)}{advice}")
         return Found(_entries(connection), code == _SUCCESS)
 
     def _read_inThread(

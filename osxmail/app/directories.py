@@ -82,6 +82,12 @@ class Directories:
             directory.stop()
         return True
 
+    def away(self) -> list[tuple[str, str]]:
+        """
+        Those that do not answer: name and reason.
+        """
+        return [(directory.name, directory.whyAway) for directory in self._current.ldap if directory.whyAway]
+
     def forget(self) -> None:
         """
         Ask again for everything: somebody has changed an account.

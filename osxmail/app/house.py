@@ -134,6 +134,7 @@ class Osxmail(MultiService):
                 accounts=self.accounts,
                 directory=self.directory,
                 forget=self.directory.forget,
+                away=self.directory.away,
                 sessions=self.sessions,
                 passwords=self.passwords,
                 explainer=Explainer(self.reception, self.directory),

@@ -55,6 +55,7 @@ class House:
 
     @ivar services: what listens just now.
     @ivar reload: reads the configuration again; returns lines about what changed and what needs a restart.
+    @ivar away: the directories that do not answer, each with the reason.
     @ivar forget: makes the directories forget what they remember of accounts.
     """
 
@@ -73,6 +74,7 @@ class House:
     services: Callable[[], Sequence[Service]]
     reload: Callable[[], Any]
     forget: Callable[[], None]
+    away: Callable[[], Sequence[tuple[str, str]]]
 
 
 class Commands:

@@ -98,6 +98,10 @@ def status(console: Console, value: Any) -> None:
         f"queue: {_count(queue['messages'], 'message')} to {_count(queue['recipients'], 'recipient')}, "
         f"{queue['held']} held{oldest}"
     )
+    for directory in value.get("directoriesAway", []):
+        console.print(
+            f"the directory {_clean(directory['name'])} does not answer: {_clean(directory['reason'])}", soft_wrap=True
+        )
     if value["holdOutbound"]:
         console.print("outbound mail is held (relay.hold_outbound)")
     if value["blockInbound"]:

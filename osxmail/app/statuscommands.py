@@ -46,6 +46,7 @@ class StatusCommands(Commands):
             },
             "holdOutbound": house.settings.flag("relay.hold_outbound"),
             "blockInbound": house.settings.flag("smtp.block_inbound"),
+            "directoriesAway": [{"name": name, "reason": reason} for name, reason in house.away()],
             "domains": len(await house.domains.listDomains()),
         }
 

@@ -65,11 +65,18 @@ class LDAPDirectory:
         self._reader = Reader(schema, configuration.domains, self.name)
         self._usersBase = schema.base("users_base", configuration.base)
         self._groupsBase = schema.base("groups_base", configuration.base)
-        backoff = Backoff(
+        self._backoff = backoff = Backoff(
             self.name, configuration.backoffFirstSeconds, configuration.backoffMostSeconds, reactor
-        )  # fmt: skip
+        )
         self._searches = LDAPConnections("ldap-search", configuration, backoff, True, reactor)
         self._logins = LDAPConnections("ldap-login", configuration, backoff, False, reactor)
+
+    @property
+    def whyAway(self) -> str:
+        """
+        Why it does not answer, as far as is known; C{""}: it does.
+        """
+        return self._backoff.reason if self._backoff.isAway else ""
 
     def start(self) -> None:
         """

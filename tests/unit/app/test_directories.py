@@ -53,6 +53,17 @@ class DirectoriesTests(TestCase):
         self.assertEqual(await self.name(directories.recordWithLogin("anna")), "Anna")
         self.assertIsNone(await directories.groupWithAddress(ANNA))
 
+    async def test_awayIsTold(self) -> None:
+        directories = self.directories(None, NOWHERE)
+        self.assertEqual(directories.away(), [])
+        try:
+            await directories.recordWithAddress(Address("nobody", "example.test"))
+        except DirectoryAway:
+            pass
+        ((name, reason),) = directories.away()
+        self.assertEqual(name, "ldap://127.0.0.1:1")
+        self.assertIn("refused", reason)
+
     async def test_changesAreSeenOnceForgotten(self) -> None:
         directories = self.directories(None)
         await directories.recordWithAddress(ANNA)

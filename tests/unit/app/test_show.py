@@ -109,3 +109,5 @@ class ShowTests(SynchronousTestCase):
         text = shown(show.status, value)
         self.assertIn("(0s)", text)
         self.assertIn("queue: 1 message to 2 recipients, 0 held\noutbound mail is held", text)
+        value["directoriesAway"] = [{"name": "ldap://x", "reason": "refused\x1b[2J"}]
+        self.assertIn("the directory ldap://x does not answer: refused\ufffd[2J\n", shown(show.status, value))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Generator, Iterable
-from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -190,19 +189,24 @@ class Shelf:
 
     def _load(self, slot: _Slot) -> None:
         reactor: IReactorFromThreads = self._database.reactor
+        openings: list[Opening] = []
 
         def announce_inThread(opening: Opening) -> None:
+            openings.append(opening)
             reactor.callFromThread(self._announced, slot, opening)
 
         def read(txn: Transaction) -> Columns:
             return readSnapshot(txn, slot.mailboxId, announce_inThread)
 
-        self._database.read(read, isLong=True).addCallbacks(
-            partial(self._filled, slot), lambda failure: self._failed(slot, failure.value)
-        )
+        def filled(columns: Columns) -> None:
+            # Answers of several readers come together: this one may be earlier than what was announced before it.
+            self._announced(slot, openings[0])
+            self._filled(slot, columns)
+
+        self._database.read(read, isLong=True).addCallbacks(filled, lambda failure: self._failed(slot, failure.value))
 
     def _announced(self, slot: _Slot, opening: Opening) -> None:
-        if slot.isGone:
+        if slot.isGone or slot.snapshot is not None:
             return
         slot.snapshot = Snapshot(slot.mailboxId, opening)
         waiting, slot.announced = slot.announced, []

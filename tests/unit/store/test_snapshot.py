@@ -9,7 +9,9 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, fail, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from osxmail.errors import NoSuchMailbox, Overloaded
@@ -303,6 +305,35 @@ class ShelfTests(TestCase):
                 self.assertEqual(rowsOf(snapshot), list(state.changed))
                 for each in tuple(snapshot.listeners):
                     mailbox.release(each)
+
+        return ensureDeferred(test())
+
+    def test_answeredBeforeItIsAnnounced(self):
+        """
+        Readers hand out their answers together, with a call that may have been waiting already when the UIDs were
+        announced.
+        """
+
+        class Late:
+            """
+            A reactor whose other calls come first.
+            """
+
+            def callFromThread(self, function, *args):
+                reactor.callFromThread(reactor.callLater, 0.02, function, *args)
+
+        async def test():
+            (mailbox,) = await self.mailboxes(1)
+            await self.append(mailbox, 3)
+            self.patch(self.store.database, "reactor", Late())
+            listener = Listener()
+            snapshot = await mailbox.snapshot(listener)
+            await snapshot.loaded()
+            self.assertEqual((list(snapshot.uids), len(snapshot.flags)), ([1, 2, 3], 3))
+            await self.append(mailbox)
+            await deferLater(reactor, 0.05)
+            self.assertEqual(list((await mailbox.snapshot(Listener())).uids), [1, 2, 3, 4])
+            self.assertEqual(listener.changes, 1)
 
         return ensureDeferred(test())
 

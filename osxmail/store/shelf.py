@@ -7,7 +7,7 @@ while longer, within bounds.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -25,6 +25,8 @@ from osxmail.store.snapshot import Snapshot
 #: Snapshots without a listener that are kept, and messages in all of them: 36 octets each.
 MAX_IDLE_SNAPSHOTS = 20
 MAX_IDLE_MESSAGES = 300_000
+#: How long listeners are told of a change before others have their turn.
+TELLING_SECONDS = 0.005
 
 
 def _steps(snapshot: Snapshot, change: Delta | FlagChange) -> Generator[None, None, bool]:
@@ -302,8 +304,17 @@ class Shelf:
         return False
 
     def _tellAll(self, snapshot: Snapshot) -> None:
-        for listener in tuple(snapshot.listeners):
-            self._tell(listener)
+        self._tellSome(snapshot, iter(tuple(snapshot.listeners)))
+
+    def _tellSome(self, snapshot: Snapshot, listeners: Iterator[IMailboxListener]) -> None:
+        # A hundred sessions in IDLE that have thousands of changes to write are not to be served in one go.
+        end = self._reactor.seconds() + TELLING_SECONDS
+        for listener in listeners:
+            if listener in snapshot.listeners:
+                self._tell(listener)
+                if self._reactor.seconds() >= end:
+                    self._reactor.callLater(0.0, self._tellSome, snapshot, listeners)
+                    return
 
     def _tell(self, listener: IMailboxListener) -> None:
         try:

@@ -4,6 +4,7 @@ Snapshots: their arrays against a model, the delta log, and the shelf's bounds.
 
 from __future__ import annotations
 
+import time
 from array import array
 from pathlib import Path
 
@@ -305,6 +306,40 @@ class ShelfTests(TestCase):
                 self.assertEqual(rowsOf(snapshot), list(state.changed))
                 for each in tuple(snapshot.listeners):
                     mailbox.release(each)
+
+        return ensureDeferred(test())
+
+    def test_manyListenersWithMuchToDo(self):
+        """
+        They are told in several turns, who has left meanwhile is not told, and no one is forgotten.
+        """
+
+        class Busy(Listener):
+            def mailboxChanged(self):
+                super().mailboxChanged()
+                turns[-1] += 1
+                time.sleep(0.003)
+
+        turns = [0]
+
+        def turn():
+            turns.append(0)
+            self.next = reactor.callLater(0, turn)
+
+        async def test():
+            (mailbox,) = await self.mailboxes(1)
+            listeners = [Busy() for _ in range(12)]
+            for listener in listeners:
+                await mailbox.snapshot(listener)
+            turn()
+            await self.append(mailbox)
+            left = [listener for listener in listeners if not listener.changes][-1]
+            mailbox.release(left)
+            await deferLater(reactor, 0.1)
+            self.next.cancel()
+            self.assertEqual([listener.changes for listener in listeners if listener is not left], [1] * 11)
+            self.assertEqual(left.changes, 0)
+            self.assertLess(max(turns), 4)
 
         return ensureDeferred(test())
 

@@ -244,9 +244,7 @@ class Gate(Protocol):
         Give the reactor a turn: long work is done in slices.
         """
         self._burst = 0
-        turn: Deferred[None] = Deferred()
-        self.clock.callLater(0, turn.callback, None)
-        await turn
+        await self.entrance.sessions.turn()
 
     def dataReceived(self, data: bytes) -> None:
         self.octetsIn += len(data)

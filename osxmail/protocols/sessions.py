@@ -6,6 +6,7 @@ Who is connected: the limits on it, the list of it, and its end.
 from __future__ import annotations
 
 import ipaddress
+from collections import deque
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
@@ -16,6 +17,10 @@ from osxmail.interfaces import ISettings
 
 if TYPE_CHECKING:
     from osxmail.protocols.base import Gate
+
+
+#: How long sessions with much to do take turns before the reactor looks after everything else.
+TURNS_SECONDS = 0.005
 
 
 class SessionEnd(Exception):
@@ -78,6 +83,7 @@ class Sessions:
         self._byHost: dict[str, int] = {}
         self._isStopping = False
         self._whenEmpty: Deferred[None] | None = None
+        self._turns: deque[Deferred[None]] = deque()
 
     def __len__(self) -> int:
         return len(self._gates)
@@ -115,6 +121,30 @@ class Sessions:
         if not self._gates and self._whenEmpty is not None:
             whenEmpty, self._whenEmpty = self._whenEmpty, None
             whenEmpty.callback(None)
+
+    def turn(self) -> Deferred[None]:
+        """
+        Fires when the reactor has looked after everything else, and it is the caller's turn among the sessions that
+        have more to do: they get L{TURNS_SECONDS} together, and then the reactor looks around again.
+        """
+        if not self._turns:
+            self._clock.callLater(0, self._takeTurns)
+        turn: Deferred[None] = Deferred()
+        self._turns.append(turn)
+        return turn
+
+    def _takeTurns(self) -> None:
+        turns = self._turns
+        end = self._clock.seconds() + TURNS_SECONDS
+        # Who wants another turn gets it in the next round.
+        for _ in range(len(turns)):
+            # Still in the queue while it is called: whoever asks meanwhile needs no call of its own.
+            turns[0].callback(None)
+            turns.popleft()
+            if self._clock.seconds() >= end:
+                break
+        if turns:
+            self._clock.callLater(0, self._takeTurns)
 
     def list(self) -> tuple[Connection, ...]:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -152,6 +153,30 @@ class GateTests(SynchronousTestCase):
         for _ in range(1000 // MAX_BURST_LINES + 1):
             self.clock.advance(0)
         self.assertEqual(transport.value().count(b"<n>"), 1000)
+
+    def test_turns(self) -> None:
+        """
+        Sessions with much to do have a few milliseconds together; what else the reactor has to do comes in between.
+        """
+        clock = Clock()
+        sessions = Sessions(FakeSettings(), clock)
+        done: list[str] = []
+
+        async def busy(name: str) -> None:
+            for number in range(3):
+                await sessions.turn()
+                done.append(f"{name}{number}")
+                clock.rightNow += 0.002
+
+        for name in "abcde":
+            Deferred.fromCoroutine(busy(name))
+        clock.callLater(0, done.append, "other")
+        clock.advance(0)
+        while clock.calls:
+            clock.advance(0)
+        self.assertEqual(done[:4], ["a0", "b0", "c0", "other"])
+        self.assertEqual(sorted(done), sorted([*(f"{name}{n}" for name in "abcde" for n in range(3)), "other"]))
+        self.assertEqual([each for each in done if each != "other"][:6], ["a0", "b0", "c0", "d0", "e0", "a1"])
 
     def test_nobodyReadsNothingIsTaken(self) -> None:
         """

@@ -24,6 +24,10 @@ from osxmail.mail.sequenceset import Range, SequenceSet
 Indexes: TypeAlias = range | list[int]
 
 
+#: To look one UID up takes as long as to look at so many in a row.
+SPARSE = 8
+
+
 class NoSuchNumber(Exception):
     """
     A sequence number that the session was never told of (RFC 3501 6.4.8: an error, unlike an unknown UID).
@@ -231,7 +235,11 @@ class SelectedView:
             return []
         last = self.lastUid
         vanished = self.snapshot.changedSince(self._expungedModseq)[1]
-        indexes = [index for index in map(self.indexOf, vanished) if index >= 0]
+        if len(vanished) * SPARSE > self.count:
+            gone = frozenset(vanished)
+            indexes = [index for index, uid in enumerate(self._uids[: self.count]) if uid in gone]
+        else:
+            indexes = [index for index in map(self.indexOf, vanished) if index >= 0]
         remaining = bisect_right(current, last)
         if self.count - len(indexes) != remaining:
             # The snapshot does not remember that far back: compare.

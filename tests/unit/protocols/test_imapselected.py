@@ -96,6 +96,17 @@ class StabilityTests(SynchronousTestCase):
         change(self.snapshot, vanished=[9])
         self.assertEqual(self.view.takeExpunged(), [4, 3, 1])
 
+    def test_fewAndManyOfALargeMailbox(self) -> None:
+        """
+        A few are looked up one by one, many by going through all.
+        """
+        for step in (2, 7, 8, 9, 500):
+            snapshot = makeSnapshot(range(10, 3010))
+            view = viewOn(snapshot)
+            change(snapshot, vanished=range(10, 3010, step))
+            self.assertEqual(view.takeExpunged(), list(range(1, 3001, step))[::-1], step)
+            self.assertTrue(view.isInStep)
+
     def test_arrivalsBeforeTheExpunge(self) -> None:
         """
         EXISTS may be told although an expunge may not: the numbers stay.

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.contracts.test_sqlite_store -*-
+# -*- test-case-name: tests.unit.store.test_accepting -*-
 """
 New messages: the one durable act of mail that comes in, and IMAP's APPEND.
 
@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 
 from osxmail.errors import LimitExceeded, NoSuchMailbox, OverQuota
 from osxmail.mail.acceptance import Acceptance, Accepted, Append, Appended, QueueRecipient
+from osxmail.mail.header import headerEnd
 from osxmail.mail.mailboxname import INBOX, normalizeMailboxName
 from osxmail.mail.mime import Rendering, renderMessage
 from osxmail.store.accountrows import MAX_ACCOUNTS_REMEMBERED, findAccount_txn, findMailbox_txn, makeAccount_txn
@@ -29,8 +30,12 @@ from osxmail.store.placing import Placed, Placing
 from osxmail.store.queuerows import QueueEntry, enqueue_txn
 from osxmail.store.trace import recordTrace_txn
 
-#: Up to this size a message is rendered on the reactor (some 20 µs); above, in a thread.
+#: Up to this size a message is rendered on the reactor (some 20 µs), unless it was made to be hard; above, in a thread.
 RENDERED_AT_ONCE_OCTETS = 16 * 1024
+#: Of these no message that is rendered at once has more, in its header and in all: a microsecond and ten for each.
+MAX_QUICK_SIGNS = 2_000
+MAX_QUICK_DELIMITERS = 100
+_SIGNS = b' \t,;:=?"()<>@[]\\'
 
 
 @define(eq=False, slots=True)
@@ -75,6 +80,16 @@ class _Prefixes:
 
     def rows(self, octetsId: int) -> Iterable[tuple[int, int, bytes]]:
         return ((octetsId, number, prefix) for prefix, number in self._numbers.items())
+
+
+def _isQuick(octets: bytes) -> bool:
+    """
+    Is this small message not made to be hard?  Then it is not worth a thread.
+    """
+    if octets.count(b"\n--") > MAX_QUICK_DELIMITERS:
+        return False
+    header = octets[: headerEnd(octets)]
+    return len(header) - len(header.translate(None, _SIGNS)) <= MAX_QUICK_SIGNS
 
 
 class Accepting:
@@ -139,7 +154,9 @@ class Accepting:
 
     async def _render(self, incoming: Incoming, prefix: bytes) -> Rendering:
         if incoming.isInMemory and incoming.sizeOctets <= RENDERED_AT_ONCE_OCTETS:
-            return renderMessage(incoming.content(), prefix)
+            octets = incoming.content()
+            if _isQuick(octets):
+                return renderMessage(octets, prefix)
         try:
             return await incoming.examineInThread(partial(renderMessage, prefix=prefix))
         except BaseException:

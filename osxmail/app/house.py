@@ -50,7 +50,7 @@ from osxmail.net.dnswire import Server
 from osxmail.net.tls import CertificateFiles, ClientTLS, ServerCertificates, makeSelfSigned
 from osxmail.protocols.base import GateFactory
 from osxmail.protocols.entrance import Entrance
-from osxmail.protocols.imap import ImapFactory
+from osxmail.protocols.imap.session import ImapFactory
 from osxmail.protocols.lmtp import LMTPFactory
 from osxmail.protocols.pop3 import POP3Factory
 from osxmail.protocols.realm import MailRealm

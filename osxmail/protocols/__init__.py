@@ -26,14 +26,8 @@ C{smtpsession} C{smtp} C{smtpcontent} C{submission} C{lmtp}
 C{pop3} C{maildrop}
     POP3, and the INBOX as it was at the login.
 
-C{imap} C{imapreading} C{imapcommands}
-    An IMAP session; how a command comes in, literals and all; which may come when, and what carries it out:
-    C{imapentering} (login and what needs no mailbox), C{imapmailboxes}, C{imapfetch} (with C{imapsections} for bodies),
-    C{imapmessages} (STORE, COPY, MOVE, EXPUNGE, APPEND), C{imapsearching} (with C{imapsnapshotsearch} for what memory
-    answers) and C{imapchanges} (what others have done, and IDLE).
-
-C{imapselected} C{imaplines}
-    What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.
+C{imap}
+    IMAP, a package with a manual of its own.
 
 Invariants:
 

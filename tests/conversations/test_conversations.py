@@ -28,7 +28,7 @@ from twisted.trial.unittest import TestCase
 
 from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.entrance import Entrance
-from osxmail.protocols.imap import ImapFactory
+from osxmail.protocols.imap.session import ImapFactory
 from osxmail.protocols.lmtp import LMTPFactory
 from osxmail.protocols.pop3 import POP3Factory
 from osxmail.protocols.realm import MailRealm

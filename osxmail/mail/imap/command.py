@@ -1,0 +1,222 @@
+# -*- test-case-name: tests.unit.mail.imap.test_command -*-
+"""
+IMAP commands as values (RFC 3501 6).  L{osxmail.mail.imap.grammar} makes them out of what a client sends.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from attrs import frozen
+
+from osxmail.mail.imap.fetchattributes import FetchItems
+from osxmail.mail.searchkeys import SearchKey
+from osxmail.mail.sequenceset import SequenceSet
+
+
+@frozen
+class Plain:
+    """
+    A command without arguments.
+    """
+
+
+@frozen
+class Authenticate:
+    """
+    @ivar mechanism: in upper case.
+    @ivar initial: the initial response in base64 (RFC 4959), C{b"="} for an empty one; C{None} if there is none.
+    """
+
+    mechanism: str
+    initial: bytes | None
+
+
+@frozen(repr=False)
+class Password:
+    """
+    A password, kept out of logs.
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "Password(…)"
+
+
+@frozen
+class Login:
+    """
+    LOGIN; the password is not shown in C{repr}.
+    """
+
+    user: str
+    password: Password
+
+
+@frozen
+class Select:
+    """
+    SELECT and EXAMINE.
+
+    @ivar condstore: with the parameter CONDSTORE (RFC 7162 3.1.8).
+    """
+
+    mailbox: str
+    condstore: bool = False
+
+
+@frozen
+class Named:
+    """
+    A command about one mailbox: DELETE, SUBSCRIBE, UNSUBSCRIBE.
+    """
+
+    mailbox: str
+
+
+@frozen
+class Create:
+    """
+    @ivar specialUse: of CREATE-SPECIAL-USE (RFC 6154 3), or C{""}.
+    """
+
+    mailbox: str
+    specialUse: str = ""
+
+
+@frozen
+class Rename:
+    mailbox: str
+    newName: str
+
+
+@frozen
+class ListMailboxes:
+    """
+    LIST (with the options of RFC 5258 and RFC 6154 that we have) and LSUB.
+
+    @ivar select: SUBSCRIBED, SPECIAL-USE, RECURSIVEMATCH, REMOTE.
+    @ivar wanted: what is to be returned: SUBSCRIBED, CHILDREN, SPECIAL-USE.
+    @ivar statusItems: of RETURN (STATUS (…)) (RFC 5819).
+    @ivar isExtended: it has the extended syntax.
+    """
+
+    reference: str
+    patterns: tuple[str, ...]
+    select: frozenset[str] = frozenset()
+    wanted: frozenset[str] = frozenset()
+    statusItems: tuple[str, ...] = ()
+    isExtended: bool = False
+
+
+@frozen
+class Status:
+    mailbox: str
+    items: tuple[str, ...]
+
+
+@frozen
+class Append:
+    """
+    What stands before the literal of APPEND.
+
+    @ivar internalDate: seconds since the epoch, or C{None}.
+    """
+
+    mailbox: str
+    flags: tuple[str, ...]
+    internalDate: float | None
+
+
+@frozen
+class Search:
+    key: SearchKey
+    isUid: bool = False
+
+
+@frozen
+class Fetch:
+    """
+    @ivar changedSince: RFC 7162 3.1.4.1, or C{None}.
+    """
+
+    messages: SequenceSet
+    items: FetchItems
+    changedSince: int | None = None
+    isUid: bool = False
+
+
+@frozen
+class Store:
+    """
+    @ivar operation: C{"+"}, C{"-"} or C{"="}.
+    @ivar isSilent: .SILENT.
+    @ivar unchangedSince: RFC 7162 3.1.3, or C{None}.
+    """
+
+    messages: SequenceSet
+    operation: str
+    flags: tuple[str, ...]
+    isSilent: bool = False
+    unchangedSince: int | None = None
+    isUid: bool = False
+
+
+@frozen
+class Transfer:
+    """
+    COPY and MOVE.
+    """
+
+    messages: SequenceSet
+    mailbox: str
+    isUid: bool = False
+
+
+@frozen
+class Expunge:
+    """
+    @ivar messages: the UIDs of UID EXPUNGE (RFC 4315 2.1), or C{None}.
+    """
+
+    messages: SequenceSet | None = None
+
+
+@frozen
+class Enable:
+    """
+    Names of extensions, in upper case.
+    """
+
+    extensions: tuple[str, ...]
+
+
+@frozen
+class Identify:
+    """
+    The pairs of ID (RFC 2971), keys in lower case.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+Command: TypeAlias = (
+    Plain
+    | Authenticate
+    | Login
+    | Select
+    | Named
+    | Create
+    | Rename
+    | ListMailboxes
+    | Status
+    | Append
+    | Search
+    | Fetch
+    | Store
+    | Transfer
+    | Expunge
+    | Enable
+    | Identify
+)

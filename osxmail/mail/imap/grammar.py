@@ -1,0 +1,343 @@
+# -*- test-case-name: tests.unit.mail.imap.test_grammar -*-
+"""
+The grammar of IMAP commands (RFC 3501 9 and the extensions that we have): out of what a client sends, the values of
+L{osxmail.mail.imap.command}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from osxmail.errors import LimitExceeded
+from osxmail.mail.imap.command import (
+    Append,
+    Authenticate,
+    Command,
+    Create,
+    Enable,
+    Expunge,
+    Fetch,
+    Identify,
+    ListMailboxes,
+    Login,
+    Named,
+    Password,
+    Plain,
+    Rename,
+    Search,
+    Select,
+    Status,
+    Store,
+    Transfer,
+)
+from osxmail.mail.imap.fetchattributes import parseFetchItems
+from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
+from osxmail.mail.imap.searchgrammar import parseSearch
+from osxmail.mail.mailboxname import Pattern
+
+MAX_PATTERNS = 20  # in one LIST
+MAX_OPTIONS = 30  # in one list of options, parameters or items of STATUS
+MAX_ID_PAIRS = 30  # RFC 2971 3.3
+MAX_ID_KEY_OCTETS = 30
+MAX_ID_VALUE_OCTETS = 1024
+MAX_CREDENTIAL_OCTETS = 1024
+MAX_ENABLED = 30
+
+STATUS_ITEMS = frozenset(
+    # SIZE: RFC 8438; DELETED: RFC 9051 6.3.11; HIGHESTMODSEQ: RFC 7162 3.1.2.1
+    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "HIGHESTMODSEQ", "SIZE", "DELETED"}
+)
+
+
+def parseCommand(name: str, cursor: Cursor) -> Command:
+    """
+    The arguments of the command C{name} (upper case; C{"UID FETCH"} is one name).
+
+    @param cursor: after the space that follows the name.
+    @raise BadCommand: they do not follow the grammar, or there is no such command.
+    """
+    try:
+        parse = _GRAMMAR[name]
+    except KeyError:
+        raise BadCommand("no such command") from None
+    command = parse(cursor)
+    cursor.end()
+    return command
+
+
+# ------------------------------------------------------------------------------------------- before the mailbox
+
+
+def _plain(cursor: Cursor) -> Plain:
+    return Plain()
+
+
+def _authenticate(cursor: Cursor) -> Authenticate:
+    mechanism = cursor.atom("a mechanism")
+    if cursor.isAtEnd:
+        return Authenticate(mechanism, None)
+    cursor.space()
+    return Authenticate(mechanism, cursor.base64())
+
+
+def _credential(cursor: Cursor, what: str) -> str:
+    raw = cursor.astring(what)
+    if len(raw) > MAX_CREDENTIAL_OCTETS:
+        raise BadCommand(f"{what} is too long")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadCommand(f"{what} in UTF-8 expected") from None
+
+
+def _login(cursor: Cursor) -> Login:
+    user = _credential(cursor, "a user name")
+    cursor.space()
+    return Login(user, Password(_credential(cursor, "a password")))
+
+
+def _enable(cursor: Cursor) -> Enable:
+    names = [cursor.atom("the name of an extension")]
+    while not cursor.isAtEnd and len(names) < MAX_ENABLED:
+        cursor.space()
+        names.append(cursor.atom("the name of an extension"))
+    return Enable(tuple(names))
+
+
+def _identify(cursor: Cursor) -> Identify:
+    if cursor.takes(b"NIL"):
+        return Identify(())
+    cursor.expect(b"(", "a list")
+    pairs: list[tuple[str, str]] = []
+    for key, value in cursor.restOfList(lambda: _pair(cursor), MAX_ID_PAIRS, mayBeEmpty=True):
+        if len(key) > MAX_ID_KEY_OCTETS or len(value) > MAX_ID_VALUE_OCTETS:
+            raise BadCommand("the client says too much about itself")
+        pairs.append((key.decode("utf-8", "replace").lower(), value.decode("utf-8", "replace")))
+    return Identify(tuple(pairs))
+
+
+def _pair(cursor: Cursor) -> tuple[bytes, bytes]:
+    key = cursor.string("a field")
+    cursor.space()
+    return key, cursor.nstring() or b""
+
+
+# ------------------------------------------------------------------------------------------------- mailboxes
+
+
+def _select(cursor: Cursor) -> Select:
+    mailbox = cursor.mailbox()
+    condstore = False
+    if cursor.takes(b" ("):
+        for parameter in cursor.restOfList(lambda: cursor.atom("a parameter"), MAX_OPTIONS):
+            if parameter != "CONDSTORE":
+                raise BadCommand("no such parameter of SELECT")
+            condstore = True
+    return Select(mailbox, condstore)
+
+
+def _named(cursor: Cursor) -> Named:
+    return Named(cursor.mailbox())
+
+
+def _create(cursor: Cursor) -> Create:
+    mailbox = cursor.mailbox(isNew=True)
+    specialUse = ""
+    if cursor.takes(b" (USE ("):
+        while not cursor.takes(b")"):
+            if specialUse:
+                raise BadName("one special use for each mailbox")
+            specialUse = cursor.specialUse()
+        cursor.expect(b")", "a closing parenthesis")
+    return Create(mailbox, specialUse)
+
+
+def _rename(cursor: Cursor) -> Rename:
+    mailbox = cursor.mailbox()
+    cursor.space()
+    return Rename(mailbox, cursor.mailbox(isNew=True))
+
+
+_SELECTIONS = frozenset({"SUBSCRIBED", "SPECIAL-USE", "RECURSIVEMATCH", "REMOTE"})
+_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE"})
+
+
+def _list(cursor: Cursor) -> ListMailboxes:
+    select: frozenset[str] = frozenset()
+    isExtended = False
+    if cursor.takes(b"("):
+        isExtended = True
+        select = _options(cursor, _SELECTIONS)
+        if "RECURSIVEMATCH" in select and not select & {"SUBSCRIBED", "SPECIAL-USE"}:
+            raise BadCommand("RECURSIVEMATCH needs another option")  # RFC 5258 3.1
+        cursor.space()
+    reference = cursor.reference()
+    cursor.space()
+    patterns: list[str] = []
+    if cursor.takes(b"("):
+        isExtended = True
+        patterns += cursor.restOfList(lambda: _pattern(cursor), MAX_PATTERNS)
+    else:
+        patterns.append(_pattern(cursor))
+    wanted: frozenset[str] = frozenset()
+    statusItems: tuple[str, ...] = ()
+    if cursor.takes(b" RETURN ("):
+        isExtended = True
+        names: set[str] = set()
+        for name in cursor.restOfList(lambda: cursor.atom("an option"), MAX_OPTIONS, mayBeEmpty=True):
+            if name == "STATUS":
+                cursor.space()
+                statusItems = _statusItems(cursor)
+            elif name in _RETURNS:
+                names.add(name)
+            else:
+                raise BadCommand("no such option of LIST")
+        wanted = frozenset(names)
+    return ListMailboxes(reference, tuple(patterns), select, wanted, statusItems, isExtended)
+
+
+def _options(cursor: Cursor, known: frozenset[str]) -> frozenset[str]:
+    names = frozenset(cursor.restOfList(lambda: cursor.atom("an option"), MAX_OPTIONS, mayBeEmpty=True))
+    if not names <= known:
+        raise BadCommand("no such option of LIST")
+    return names
+
+
+def _pattern(cursor: Cursor) -> str:
+    text = cursor.listPattern()
+    try:
+        Pattern(text)
+    except LimitExceeded as error:
+        raise BadName(str(error)) from None
+    return text
+
+
+def _lsub(cursor: Cursor) -> ListMailboxes:
+    reference = cursor.reference()
+    cursor.space()
+    return ListMailboxes(reference, (_pattern(cursor),))
+
+
+def _statusItems(cursor: Cursor) -> tuple[str, ...]:
+    cursor.expect(b"(", "a list of items")
+    items = dict.fromkeys(cursor.restOfList(lambda: cursor.atom("an item"), MAX_OPTIONS))
+    if not items.keys() <= STATUS_ITEMS:
+        raise BadCommand("no such item of STATUS")
+    return tuple(items)
+
+
+def _status(cursor: Cursor) -> Status:
+    mailbox = cursor.mailbox()
+    cursor.space()
+    return Status(mailbox, _statusItems(cursor))
+
+
+def _append(cursor: Cursor) -> Append:
+    """
+    APPEND up to and including the space before the message's literal.
+    """
+    mailbox = cursor.mailbox()
+    cursor.space()
+    flags: tuple[str, ...] = ()
+    internalDate = None
+    if cursor.looksAt(b"("):
+        flags = cursor.flags()
+        cursor.space()
+    if cursor.looksAt(b'"'):
+        internalDate = cursor.dateTime()
+        cursor.space()
+    if not cursor.isAtEnd:
+        raise BadCommand("a literal expected")
+    return Append(mailbox, flags, internalDate)
+
+
+# -------------------------------------------------------------------------------------------------- messages
+
+
+def _search(isUid: bool) -> Callable[[Cursor], Search]:
+    return lambda cursor: Search(parseSearch(cursor), isUid)
+
+
+def _fetch(isUid: bool) -> Callable[[Cursor], Fetch]:
+    def parse(cursor: Cursor) -> Fetch:
+        messages = cursor.sequenceSet()
+        cursor.space()
+        items = parseFetchItems(cursor)
+        changedSince = None
+        if cursor.takes(b" (CHANGEDSINCE "):
+            changedSince = cursor.modseq()
+            cursor.expect(b")", "a closing parenthesis")
+        return Fetch(messages, items, changedSince, isUid)
+
+    return parse
+
+
+def _store(isUid: bool) -> Callable[[Cursor], Store]:
+    def parse(cursor: Cursor) -> Store:
+        messages = cursor.sequenceSet()
+        cursor.space()
+        unchangedSince = None
+        if cursor.takes(b"(UNCHANGEDSINCE "):
+            unchangedSince = cursor.modseq()
+            cursor.expect(b")", "a closing parenthesis")
+            cursor.space()
+        operation = "+" if cursor.takes(b"+") else "-" if cursor.takes(b"-") else "="
+        name = cursor.atom("FLAGS")
+        if name not in ("FLAGS", "FLAGS.SILENT"):
+            raise BadCommand("FLAGS expected")
+        cursor.space()
+        flags = cursor.flagsBareOrListed()
+        return Store(messages, operation, flags, name == "FLAGS.SILENT", unchangedSince, isUid)
+
+    return parse
+
+
+def _transfer(isUid: bool) -> Callable[[Cursor], Transfer]:
+    def parse(cursor: Cursor) -> Transfer:
+        messages = cursor.sequenceSet()
+        cursor.space()
+        return Transfer(messages, cursor.mailbox(), isUid)
+
+    return parse
+
+
+def _uidExpunge(cursor: Cursor) -> Expunge:
+    return Expunge(cursor.sequenceSet())
+
+
+def _expunge(cursor: Cursor) -> Expunge:
+    return Expunge()
+
+
+_GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
+    **dict.fromkeys(
+        ("CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "CHECK", "CLOSE", "UNSELECT", "IDLE", "NAMESPACE"), _plain
+    ),
+    "AUTHENTICATE": _authenticate,
+    "LOGIN": _login,
+    "ENABLE": _enable,
+    "ID": _identify,
+    "SELECT": _select,
+    "EXAMINE": _select,
+    "CREATE": _create,
+    "DELETE": _named,
+    "RENAME": _rename,
+    "SUBSCRIBE": _named,
+    "UNSUBSCRIBE": _named,
+    "LIST": _list,
+    "LSUB": _lsub,
+    "STATUS": _status,
+    "APPEND": _append,
+    "EXPUNGE": _expunge,
+    "UID EXPUNGE": _uidExpunge,
+    "SEARCH": _search(False),
+    "UID SEARCH": _search(True),
+    "FETCH": _fetch(False),
+    "UID FETCH": _fetch(True),
+    "STORE": _store(False),
+    "UID STORE": _store(True),
+    "COPY": _transfer(False),
+    "UID COPY": _transfer(True),
+    "MOVE": _transfer(False),
+    "UID MOVE": _transfer(True),
+}

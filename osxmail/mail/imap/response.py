@@ -1,0 +1,127 @@
+# -*- test-case-name: tests.unit.mail.imap.test_response -*-
+"""
+What an IMAP server says, as octets (RFC 3501 7 and 9).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from osxmail.mail.flags import flagNames
+from osxmail.mail.mailboxname import DELIMITER, encodeModifiedUTF7
+
+#: Days and minutes whose rendering is kept; then the collection starts afresh.
+MAX_REMEMBERED_DAYS = 20_000
+
+_MONTHS = (b"", *b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_A_DAY = 86400
+_FIRST_DAY = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH).days
+_LAST_DAY = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).days
+
+_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
+_QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
+MAX_QUOTED_OCTETS = 1000
+
+#: What a session adds to a message's flags where it is recent; a bit that no stored flag has.
+RECENT = 1 << 5
+
+
+def renderString(value: bytes) -> bytes:
+    """
+    A quoted string where it can be one, a literal otherwise.
+    """
+    if len(value) <= MAX_QUOTED_OCTETS and _QUOTABLE.fullmatch(value):
+        return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return b"{%d}\r\n%b" % (len(value), value)
+
+
+def renderMailbox(name: str) -> bytes:
+    """
+    A mailbox name: an atom where it can be one.
+    """
+    raw = encodeModifiedUTF7(name)
+    return raw if _ATOM.fullmatch(raw) and raw.upper() != b"NIL" else renderString(raw)
+
+
+def renderFlags(names: Iterable[str]) -> bytes:
+    """
+    Flags in parentheses.
+    """
+    return b"(" + " ".join(names).encode("ascii") + b")"
+
+
+class FlagTexts(dict[int, bytes]):
+    """
+    Bits of flags, and L{RECENT}, to C{(\\Seen $Junk)}; each combination is rendered once.
+    """
+
+    def __init__(self, keywords: tuple[str, ...]) -> None:
+        super().__init__()
+        self._keywords = keywords
+
+    @property
+    def keywordCount(self) -> int:
+        """
+        How many keywords it knows.
+        """
+        return len(self._keywords)
+
+    def __missing__(self, bits: int) -> bytes:
+        names = flagNames(bits, self._keywords)
+        text = self[bits] = renderFlags((*names, "\\Recent") if bits & RECENT else names)
+        return text
+
+
+class DateTexts(dict[int, bytes]):
+    """
+    Days since the epoch to C{"17-Jul-1996 } (RFC 3501 9: date-time, in UTC); bounded.
+    """
+
+    def __missing__(self, day: int) -> bytes:
+        moment = _EPOCH + timedelta(days=min(max(day, _FIRST_DAY), _LAST_DAY))
+        text = b'"%2d-%b-%04d ' % (moment.day, _MONTHS[moment.month], moment.year)
+        if len(self) >= MAX_REMEMBERED_DAYS:
+            self.clear()
+        self[day] = text
+        return text
+
+
+DAYS = DateTexts()
+#: The minutes of a day, C{17:02:}.
+MINUTES = tuple(b"%02d:%02d:" % divmod(minute, 60) for minute in range(1440))
+#: The seconds of a minute with the end of the date, C{59 +0000"}.
+SECONDS = tuple(b'%02d +0000"' % second for second in range(60))
+
+
+def renderDate(seconds: int) -> bytes:
+    """
+    An INTERNALDATE in UTC, in quotes.
+    """
+    day, rest = divmod(seconds, _SECONDS_A_DAY)
+    minute, second = divmod(rest, 60)
+    return DAYS[day] + MINUTES[minute] + SECONDS[second]
+
+
+def renderListing(kind: bytes, attributes: Sequence[str], name: str, childInfo: Sequence[str] = ()) -> bytes:
+    """
+    A LIST or LSUB response, with CRLF.
+
+    @param childInfo: what of RFC 5258 4: CHILDINFO holds, for instance C{("SUBSCRIBED",)}.
+    """
+    info = b""
+    if childInfo:
+        info = b' ("CHILDINFO" (' + b" ".join(b'"%b"' % each.encode("ascii") for each in childInfo) + b"))"
+    return b'* %b %b "%b" %b%b\r\n' % (
+        kind, renderFlags(attributes), DELIMITER.encode("ascii"), renderMailbox(name), info,
+    )  # fmt: skip
+
+
+def renderStatus(name: str, numbers: Sequence[tuple[str, int]]) -> bytes:
+    """
+    A STATUS response, with CRLF.
+    """
+    items = b" ".join(b"%b %d" % (item.encode("ascii"), number) for item, number in numbers)
+    return b"* STATUS %b (%b)\r\n" % (renderMailbox(name), items)

@@ -1,0 +1,172 @@
+# -*- test-case-name: tests.unit.mail.imap.test_searchgrammar -*-
+"""
+The grammar of SEARCH (RFC 3501 6.4.4, RFC 7162 3.1.5): out of a command, the tree of L{osxmail.mail.searchkeys}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from osxmail.errors import ParseError
+from osxmail.mail.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, normalizeFlag
+from osxmail.mail.imap.reader import BadCharset, BadCommand, Cursor
+from osxmail.mail.searchkeys import (
+    MAX_DEPTH,
+    MAX_KEYS,
+    MAX_TEXT_OCTETS,
+    All,
+    And,
+    Before,
+    Body,
+    Flag,
+    Header,
+    Larger,
+    Modseq,
+    Not,
+    On,
+    Or,
+    Recent,
+    SearchKey,
+    SentBefore,
+    SentOn,
+    SentSince,
+    Sequence,
+    Since,
+    Smaller,
+    Text,
+)
+
+#: CHARSETs we know; what BADCHARSET lists.
+CHARSETS = ("US-ASCII", "UTF-8")
+
+_FIXED: dict[str, SearchKey] = {
+    "ALL": All(),
+    "ANSWERED": Flag(ANSWERED),
+    "DELETED": Flag(DELETED),
+    "DRAFT": Flag(DRAFT),
+    "FLAGGED": Flag(FLAGGED),
+    "SEEN": Flag(SEEN),
+    "UNANSWERED": Not(Flag(ANSWERED)),
+    "UNDELETED": Not(Flag(DELETED)),
+    "UNDRAFT": Not(Flag(DRAFT)),
+    "UNFLAGGED": Not(Flag(FLAGGED)),
+    "UNSEEN": Not(Flag(SEEN)),
+    "RECENT": Recent(),
+    "OLD": Not(Recent()),
+    "NEW": And((Recent(), Not(Flag(SEEN)))),
+}
+_FIELDS = {"FROM": "from", "TO": "to", "CC": "cc", "BCC": "bcc", "SUBJECT": "subject"}
+_DATES: dict[str, Callable[..., SearchKey]] = {
+    "BEFORE": Before,
+    "ON": On,
+    "SINCE": Since,
+    "SENTBEFORE": SentBefore,
+    "SENTON": SentOn,
+    "SENTSINCE": SentSince,
+}
+
+
+def parseSearch(cursor: Cursor) -> SearchKey:
+    """
+    The keys of a SEARCH, with its CHARSET.
+
+    @raise BadCharset: the CHARSET is not one of L{CHARSETS}.
+    @raise BadCommand: it is no SEARCH, or passes a limit of L{osxmail.mail.searchkeys}.
+    """
+    if cursor.takesWord(b"CHARSET"):
+        cursor.space()
+        charset = cursor.astring("a charset").decode("ascii", "replace").upper()
+        cursor.space()
+        if charset not in CHARSETS:
+            raise BadCharset("a charset that is not known here")
+    parser = _Parser(cursor)
+    keys = [parser.key(0)]
+    while not cursor.isAtEnd:
+        cursor.space()
+        if cursor.isAtEnd:  # a space too many, as some clients send it
+            break
+        keys.append(parser.key(0))
+    return keys[0] if len(keys) == 1 else And(tuple(keys))
+
+
+class _Parser:
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._count = 0
+
+    def key(self, depth: int) -> SearchKey:
+        cursor = self._cursor
+        self._count += 1
+        if depth > MAX_DEPTH or self._count > MAX_KEYS:
+            raise BadCommand("too many search keys")
+        if cursor.takes(b"("):
+            return self._list(depth)
+        if cursor.looksAtDigit or cursor.looksAt(b"*"):
+            return Sequence(cursor.sequenceSet(), isUid=False)
+        name = cursor.atom("a search key")
+        if name in _FIXED:
+            return _FIXED[name]
+        cursor.space()
+        if name == "NOT":
+            return Not(self.key(depth + 1))
+        if name == "OR":
+            left = self.key(depth + 1)
+            cursor.space()
+            return Or(left, self.key(depth + 1))
+        if name in _FIELDS:
+            return Header(_FIELDS[name], self._text())
+        if name in _DATES:
+            return _DATES[name](cursor.day())
+        return self._other(name)
+
+    def _list(self, depth: int) -> SearchKey:
+        keys = tuple(self._cursor.restOfList(lambda: self.key(depth + 1), MAX_KEYS))
+        return keys[0] if len(keys) == 1 else And(keys)
+
+    def _other(self, name: str) -> SearchKey:
+        cursor = self._cursor
+        if name == "BODY":
+            return Body(self._text())
+        if name == "TEXT":
+            return Text(self._text())
+        if name == "HEADER":
+            field = cursor.astring("a field name").decode("utf-8", "replace").lower()
+            cursor.space()
+            return Header(field, self._text())
+        if name == "KEYWORD":
+            return self._keyword()
+        if name == "UNKEYWORD":
+            return Not(self._keyword())
+        if name == "LARGER":
+            return Larger(cursor.number())
+        if name == "SMALLER":
+            return Smaller(cursor.number())
+        if name == "UID":
+            return Sequence(cursor.sequenceSet(), isUid=True)
+        if name == "MODSEQ":
+            if cursor.isAtString:  # RFC 7162 3.1.5: an entry name and type; we keep one mod-sequence for all of them
+                cursor.string()
+                cursor.space()
+                if cursor.atom("an entry type") not in ("ALL", "PRIV", "SHARED"):
+                    raise BadCommand("no such entry type")
+                cursor.space()
+            return Modseq(cursor.modseq())
+        raise BadCommand("no such search key")
+
+    def _text(self) -> str:
+        raw = self._cursor.astring("a text to search for")
+        if len(raw) > MAX_TEXT_OCTETS:
+            raise BadCommand("too long a text to search for")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise BadCommand("a text to search for that is not in its charset") from None
+
+    def _keyword(self) -> SearchKey:
+        try:
+            name = normalizeFlag(self._cursor.astring("a keyword").decode("ascii", "replace"))
+        except ParseError as error:
+            raise BadCommand(str(error)) from None
+        if name.startswith("\\"):
+            raise BadCommand("a keyword has no backslash")
+        return Flag(keyword=name)

@@ -1,0 +1,16 @@
+"""
+IMAP (RFC 3501, RFC 9051 and the extensions that C{entering} announces).
+
+C{session} C{reading} C{commands}
+    A session; how a command comes in, literals and all; which may come when, and what carries it out.
+
+C{entering} C{mailboxes} C{fetch} C{sections} C{messages} C{searching} C{snapshotsearch} C{changes}
+    What carries commands out: login and what needs no mailbox; mailboxes as wholes; FETCH, and BODY[…] for it; STORE,
+    COPY, MOVE, EXPUNGE and APPEND; SEARCH, and what memory answers of it; what others have done, and IDLE.
+
+C{selected} C{lines}
+    What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.
+
+A command is a function that takes the session and the command's value (L{osxmail.mail.imap.command}), writes untagged
+responses and returns what follows the tag.  What it raises, L{osxmail.protocols.replies} turns into a NO.
+"""

@@ -1,0 +1,121 @@
+# -*- test-case-name: tests.unit.protocols.imap.test_changes -*-
+"""
+Telling a session what others have done to its mailbox (RFC 3501 5.2, 7.3), at the end of a command or in IDLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from osxmail.mail.flags import SYSTEM_FLAGS
+from osxmail.mail.imap.response import renderFlags
+from osxmail.protocols.base import LineTooLong
+from osxmail.protocols.imap.lines import Lines
+from osxmail.protocols.imap.reading import AFTER_LOGIN
+from osxmail.protocols.imap.selected import Located, SelectedView
+
+if TYPE_CHECKING:
+    from osxmail.mail.imap.command import Plain
+    from osxmail.protocols.imap.session import Imap
+
+#: Messages whose responses are made without letting others have their turn.
+SLICE_MESSAGES = 4000
+#: EXPUNGE responses that are written at once.
+SLICE_EXPUNGES = 10_000
+
+
+def renderKeywords(view: SelectedView) -> bytes:
+    """
+    FLAGS and PERMANENTFLAGS (RFC 3501 7.2.6, 7.1).
+    """
+    names = (*SYSTEM_FLAGS, *view.snapshot.keywords)
+    permanent = () if view.isReadOnly else (*names, "\\*")
+    return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags kept\r\n" % (renderFlags(names), renderFlags(permanent))
+
+
+def tellKeywords(session: Imap, view: SelectedView) -> None:
+    """
+    Say that there are new keywords, before one of them is used.
+    """
+    count = len(view.snapshot.keywords)
+    if count != view.keywordsTold:
+        view.keywordsTold = count
+        session.write(renderKeywords(view))
+
+
+async def tellChanges(
+    session: Imap, mayExpunge: bool, withUid: bool = False, own: Collection[int] = frozenset()
+) -> None:
+    """
+    Tell everything that has changed since it was told last.
+
+    @param mayExpunge: sequence numbers may shift now (RFC 3501 7.4.1: not under FETCH, STORE and SEARCH).
+    @param withUid: with UIDs (RFC 3501 6.4.8: in answer to a UID command).
+    @param own: MODSEQs of changes that this session made and has been told of.
+    """
+    view = session.view
+    if view is None:
+        return
+    known = view.lastUid
+    if mayExpunge:
+        numbers = view.takeExpunged()
+        for start in range(0, len(numbers), SLICE_EXPUNGES):
+            if start:
+                await session.drain()
+                await session.letOthers()
+            session.write(
+                b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers[start : start + SLICE_EXPUNGES]])
+            )
+    if view.takeArrived():
+        session.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()))
+    if view.snapshot.highestModseq != view.modseq:
+        await _tellFlags(session, view, known, withUid, own)
+
+
+async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: bool, own: Collection[int]) -> None:
+    highest = view.snapshot.highestModseq
+    uids = view.changedFlags(known)
+    view.modseq = highest
+    if not len(uids):
+        return
+    await view.snapshot.loaded()
+    tellKeywords(session, view)
+    items = [*(("UID",) if withUid else ()), "FLAGS", *(("MODSEQ",) if session.isCondstore else ())]
+    lines = Lines(view, items)
+    for start in range(0, len(uids), SLICE_MESSAGES):
+        if start:
+            await session.drain()
+            await session.letOthers()
+        part = uids[start : start + SLICE_MESSAGES]
+        located = view.located([index for index in map(view.indexOf, part) if index >= 0])
+        session.write(lines.render(withoutOwn(view, located, own) if own else located))
+
+
+def withoutOwn(view: SelectedView, located: Located, own: Collection[int]) -> Located:
+    """
+    The same messages without those whose last change is one of our own.
+    """
+    modseqs = view.snapshot.modseqs
+    kept = [pair for pair in zip(located.numbers, located.places, strict=True) if modseqs[pair[1]] not in own]
+    return Located([number for number, _ in kept], [place for _, place in kept], located.missing)
+
+
+async def idle(session: Imap, command: Plain) -> bytes:
+    """
+    IDLE (RFC 2177): whatever happens is told at once, until the client says DONE.
+    """
+    session.write(b"+ idling\r\n")
+    session.isIdling = True
+    try:
+        session.tellSoon()
+        try:
+            line = await session.readLine(AFTER_LOGIN.lineOctets, atRest=True)
+        except LineTooLong:
+            line = b""
+    finally:
+        session.isIdling = False
+    await session.told()
+    if line.upper() != b"DONE":
+        return b"BAD DONE expected"
+    return b"OK IDLE completed"

@@ -1,0 +1,73 @@
+# -*- test-case-name: tests.conversations -*-
+"""
+Which command may come when, what carries it out, and what we say we can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from osxmail.protocols.imap import changes, entering, fetch, mailboxes, messages, searching
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.session import Imap
+
+# The states of RFC 3501 3, as bits.
+BEFORE, AUTHENTICATED, SELECTED = 1, 2, 4
+ALWAYS = BEFORE | AUTHENTICATED | SELECTED
+INSIDE = AUTHENTICATED | SELECTED
+
+
+@frozen
+class Rule:
+    """
+    @ivar states: when the command may come.
+    @ivar carryOut: takes the session and the command's value; returns what follows the tag.  What it writes before are
+        the untagged responses.
+    """
+
+    states: int
+    carryOut: Callable[[Imap, Any], Awaitable[bytes]]
+
+
+COMMANDS: dict[str, Rule] = {
+    "CAPABILITY": Rule(ALWAYS, entering.capability),
+    "NOOP": Rule(ALWAYS, entering.noop),
+    "LOGOUT": Rule(ALWAYS, entering.logout),
+    "ID": Rule(ALWAYS, entering.identify),
+    "STARTTLS": Rule(BEFORE, entering.startTLS),
+    "AUTHENTICATE": Rule(BEFORE, entering.authenticate),
+    "LOGIN": Rule(BEFORE, entering.login),
+    "ENABLE": Rule(INSIDE, entering.enable),
+    "NAMESPACE": Rule(INSIDE, mailboxes.namespace),
+    "SELECT": Rule(INSIDE, mailboxes.select),
+    "EXAMINE": Rule(INSIDE, mailboxes.examine),
+    "CREATE": Rule(INSIDE, mailboxes.create),
+    "DELETE": Rule(INSIDE, mailboxes.delete),
+    "RENAME": Rule(INSIDE, mailboxes.rename),
+    "SUBSCRIBE": Rule(INSIDE, mailboxes.subscribe),
+    "UNSUBSCRIBE": Rule(INSIDE, mailboxes.unsubscribe),
+    "LIST": Rule(INSIDE, mailboxes.listMailboxes),
+    "LSUB": Rule(INSIDE, mailboxes.listSubscribed),
+    "STATUS": Rule(INSIDE, mailboxes.status),
+    "APPEND": Rule(INSIDE, messages.append),
+    "IDLE": Rule(INSIDE, changes.idle),
+    "CHECK": Rule(SELECTED, entering.noop),
+    "CLOSE": Rule(SELECTED, messages.close),
+    "UNSELECT": Rule(SELECTED, messages.unselect),
+    "EXPUNGE": Rule(SELECTED, messages.expunge),
+    "UID EXPUNGE": Rule(SELECTED, messages.expunge),
+    "SEARCH": Rule(SELECTED, searching.search),
+    "UID SEARCH": Rule(SELECTED, searching.search),
+    "FETCH": Rule(SELECTED, fetch.fetch),
+    "UID FETCH": Rule(SELECTED, fetch.fetch),
+    "STORE": Rule(SELECTED, messages.store),
+    "UID STORE": Rule(SELECTED, messages.store),
+    "COPY": Rule(SELECTED, messages.copy),
+    "UID COPY": Rule(SELECTED, messages.copy),
+    "MOVE": Rule(SELECTED, messages.move),
+    "UID MOVE": Rule(SELECTED, messages.move),
+}

@@ -1,0 +1,127 @@
+# -*- test-case-name: tests.conversations -*-
+"""
+IMAP commands that need no mailbox: what we can, TLS, logging in, who the client is (RFC 3501 6.1, 6.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osxmail import __version__
+from osxmail.errors import MailError, ParseError
+from osxmail.mail.imap.command import Authenticate, Enable, Identify, Login, Plain
+from osxmail.mail.imap.response import renderString
+from osxmail.protocols.base import LineTooLong
+from osxmail.protocols.replies import imapReply
+from osxmail.protocols.sasl import Cancelled, Credentials, UnknownMechanism
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.session import Imap
+
+#: What works in every state; a client needs no more to decide what it will do.
+_ALWAYS = (
+    "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE "
+    "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE"
+).encode("ascii")
+
+
+def capabilities(session: Imap) -> bytes:
+    """
+    What we can, as this session is now.
+    """
+    words = [_ALWAYS]
+    if session.account is None:
+        mechanisms = session.doorkeeper.mechanisms
+        if session.entrance.tls is not None and not session.isSecure:
+            words.append(b"STARTTLS")
+        if not mechanisms:
+            words.append(b"LOGINDISABLED")  # RFC 3501 6.2.3
+        words.append(b"SASL-IR")
+        words += [b"AUTH=%b" % name.encode("ascii") for name in mechanisms]
+    return b" ".join(words)
+
+
+async def capability(session: Imap, command: Plain) -> bytes:
+    session.write(b"* CAPABILITY %b\r\n" % capabilities(session))
+    return b"OK CAPABILITY completed"
+
+
+async def noop(session: Imap, command: Plain) -> bytes:
+    return b"OK Done"
+
+
+async def logout(session: Imap, command: Plain) -> bytes:
+    session.isFinished = True
+    session.write(b"* BYE Until next time\r\n")
+    return b"OK LOGOUT completed"
+
+
+async def identify(session: Imap, command: Identify) -> bytes:
+    """
+    ID (RFC 2971).  What the client says is logged once, shown in the list of connections, and used for nothing.
+    """
+    said = dict(command.pairs)
+    name = " ".join(filter(None, (said.get("name"), said.get("version"))))[:100]
+    session.client = "".join(c if c.isprintable() else " " for c in name)
+    session.log.info(
+        "{event}",
+        event="client.identified",
+        session=session.sessionId,
+        login=session.login,
+        client=session.client,
+        os="".join(c if c.isprintable() else " " for c in said.get("os", "")[:100]),
+    )
+    session.write(b'* ID ("name" "osxmail" "version" %b)\r\n' % renderString(__version__.encode()))
+    return b"OK ID completed"
+
+
+async def startTLS(session: Imap, command: Plain) -> bytes:
+    if session.isSecure:
+        return b"BAD TLS is on already"
+    if session.entrance.tls is None:
+        return b"NO There is no TLS here"
+    session.write(b"%b OK Begin TLS now\r\n" % session.tag)
+    session.startTLS()
+    return b""
+
+
+async def login(session: Imap, command: Login) -> bytes:
+    return await _enter(session, Credentials(command.user, command.password.text, "LOGIN"))
+
+
+async def authenticate(session: Imap, command: Authenticate) -> bytes:
+    try:
+        credentials = await session.doorkeeper.converse(command.mechanism, command.initial, b"+ ")
+    except UnknownMechanism:
+        return b"NO [CANNOT] There is no such mechanism"
+    except Cancelled:
+        return b"BAD AUTHENTICATE was called off"  # RFC 3501 6.2.2
+    except (ParseError, LineTooLong):
+        session.countBad()
+        return b"BAD That is no response of this mechanism"
+    return await _enter(session, credentials)
+
+
+async def _enter(session: Imap, credentials: Credentials) -> bytes:
+    try:
+        session.enter(await session.doorkeeper.authenticate(credentials))
+    except MailError as error:
+        code, text = imapReply(error, session.sessionId, "LOGIN")
+        if session.doorkeeper.isExhausted:
+            session.write(b"* BYE Too many wrong passwords\r\n")
+            session.isFinished = True
+        return f"NO [{code}] {text}".encode()
+    # RFC 3501 7.1: the capabilities have changed, so the client is told at once.
+    return b"OK [CAPABILITY %b] Logged in" % capabilities(session)
+
+
+async def enable(session: Imap, command: Enable) -> bytes:
+    """
+    ENABLE (RFC 5161): of what we have, CONDSTORE alone waits to be enabled.
+    """
+    enabled = b""
+    if "CONDSTORE" in command.extensions:
+        enabled = b" CONDSTORE"
+        session.enableCondstore()
+    session.write(b"* ENABLED%b\r\n" % enabled)
+    return b"OK ENABLE completed"

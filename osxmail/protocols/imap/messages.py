@@ -1,0 +1,249 @@
+# -*- test-case-name: tests.conversations -*-
+"""
+IMAP commands that change messages: STORE, COPY, MOVE, EXPUNGE, CLOSE (RFC 3501 6.4, RFC 4315, RFC 6851, RFC 7162) and
+APPEND (RFC 3501 6.3.11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from osxmail.errors import NoSuchMailbox, NotAllowed, OverQuota
+from osxmail.interfaces import IIncoming, IMailbox
+from osxmail.mail.imap.command import Append, Expunge, Plain, Store, Transfer
+from osxmail.mail.sequenceset import SequenceSet, renderPairs, renderSet
+from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellChanges, tellKeywords
+from osxmail.protocols.imap.lines import Lines
+from osxmail.protocols.imap.reading import CHUNK_OCTETS, passRest
+from osxmail.protocols.imap.selected import SelectedView
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.session import Imap
+
+GONE = b"[EXPUNGEISSUED] Some of the messages are gone"  # RFC 5530 3
+
+
+def _needsWriting(view: SelectedView) -> None:
+    if view.isReadOnly:
+        raise NotAllowed("the mailbox was opened by EXAMINE")
+
+
+def _namedUids(view: SelectedView, messages: SequenceSet, isUid: bool) -> Sequence[int]:
+    ranges = view.indexRanges(messages, isUid)
+    if len(ranges) == 1:
+        return view.uidsOf(ranges[0])
+    return [uid for each in ranges for uid in view.uidsOf(each)]
+
+
+# ----------------------------------------------------------------------------------------------------- STORE
+
+
+async def store(session: Imap, command: Store) -> bytes:
+    view = session.selectedView()
+    _needsWriting(view)
+    if command.unchangedSince is not None:
+        session.enableCondstore()
+    uids = _namedUids(view, command.messages, command.isUid)
+    if not len(uids):
+        return b"OK Nothing to do"
+    # What others have done is told first, so that it is not mistaken for the result of this.
+    await tellChanges(session, False, command.isUid)
+    before = view.modseq
+    stored = await view.mailbox.storeFlags(uids, command.operation, command.flags, command.unchangedSince)
+    missing = await _answer(session, view, command, uids, stored.changed, frozenset(stored.refused))
+    if stored.modseq == before + 1:
+        # Nobody else has changed anything in between: there is nothing more to tell.
+        session.ownModseqs.add(stored.modseq)
+    if stored.refused:
+        # RFC 7162 3.1.3: MODIFIED names what was not changed, by UID in a UID STORE.
+        refused = [uid if command.isUid else view.indexOf(uid) + 1 for uid in stored.refused]
+        return b"OK [MODIFIED %b] Conditional STORE failed for some" % renderSet(refused)
+    return b"OK %b" % GONE if missing else b"OK STORE completed"
+
+
+async def _answer(
+    session: Imap,
+    view: SelectedView,
+    command: Store,
+    uids: Sequence[int],
+    changed: Sequence[int],
+    refused: frozenset[int],
+) -> int:
+    """
+    The FETCH responses of a STORE.
+
+    @return: how many of the messages are gone.
+    """
+    items = ["UID"] if command.isUid else []
+    if not command.isSilent:
+        items.append("FLAGS")
+    if session.isCondstore:
+        items.append("MODSEQ")
+    isTold = not command.isSilent or session.isCondstore
+    # RFC 7162 3.1.3: also .SILENT answers with the MODSEQ of what was changed.
+    told = changed if command.isSilent else [uid for uid in uids if uid not in refused] if refused else uids
+    await view.snapshot.loaded()
+    tellKeywords(session, view)
+    lines = Lines(view, items)
+    missing = 0
+    for start in range(0, len(told), SLICE_MESSAGES):
+        indexes = [index for index in map(view.indexOf, told[start : start + SLICE_MESSAGES]) if index >= 0]
+        located = view.located(indexes)
+        missing += located.missing
+        if isTold:
+            session.write(lines.render(located))
+            await session.drain()
+        if start + SLICE_MESSAGES < len(told):
+            await session.letOthers()
+    return missing
+
+
+# ---------------------------------------------------------------------------------------------- COPY and MOVE
+
+
+async def _target(session: Imap, name: str) -> IMailbox | None:
+    try:
+        return await session.ownAccount().mailbox(name)
+    except NoSuchMailbox:
+        return None
+
+
+_TRY_CREATE = b"NO [TRYCREATE] There is no such mailbox"  # RFC 3501 6.4.7
+
+
+async def copy(session: Imap, command: Transfer) -> bytes:
+    return await _transfer(session, command, isMove=False)
+
+
+async def move(session: Imap, command: Transfer) -> bytes:
+    return await _transfer(session, command, isMove=True)
+
+
+async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
+    view = session.selectedView()
+    if isMove:
+        _needsWriting(view)
+    uids = _namedUids(view, command.messages, command.isUid)
+    target = await _target(session, command.mailbox)
+    if target is None:
+        return _TRY_CREATE
+    if not len(uids):
+        return b"OK Nothing to do"
+    if not command.isUid and not view.isInStep:
+        ranges = view.indexRanges(command.messages, False)
+        if any(view.located(each).missing for each in ranges):
+            # RFC 2180 4.4.1: a copy of some of what was asked for would be none.
+            return b"NO %b" % GONE
+    mailbox = view.mailbox
+    copied = await (mailbox.move(uids, target) if isMove else mailbox.copy(uids, target))
+    if not copied.sources:
+        return b"OK Nothing to do"
+    code = b"[COPYUID %d %b %b]" % (copied.uidvalidity, *renderPairs(copied.sources, copied.targets))
+    if isMove:
+        # RFC 6851 4.3: COPYUID comes before the EXPUNGEs, which tellChanges writes.
+        session.write(b"* OK %b Moved\r\n" % code)
+        return b"OK MOVE completed"
+    return b"OK %b COPY completed" % code
+
+
+# ------------------------------------------------------------------------------------------- letting things go
+
+
+async def expunge(session: Imap, command: Expunge) -> bytes:
+    view = session.selectedView()
+    _needsWriting(view)
+    if command.messages is None:
+        await view.mailbox.expunge()
+    else:
+        uids = _namedUids(view, command.messages, True)
+        if len(uids):
+            await view.mailbox.expunge(uids)
+    return b"OK EXPUNGE completed"
+
+
+async def close(session: Imap, command: Plain) -> bytes:
+    """
+    CLOSE (RFC 3501 6.4.2): expunges without telling, unless the mailbox was opened by EXAMINE.
+    """
+    view = session.selectedView()
+    if not view.isReadOnly:
+        await view.mailbox.expunge()
+    await session.deselect()
+    return b"OK CLOSE completed"
+
+
+async def unselect(session: Imap, command: Plain) -> bytes:
+    """
+    UNSELECT (RFC 3691).
+    """
+    await session.deselect()
+    return b"OK UNSELECT completed"
+
+
+# ---------------------------------------------------------------------------------------------------- APPEND
+
+
+async def append(session: Imap, command: Append) -> bytes:
+    """
+    APPEND: what speaks against it is said before the message comes, and the message is streamed into the store.
+    """
+    message = session.message
+    if message is None:
+        session.countBad()
+        return b"BAD APPEND: a literal expected"
+    settings = session.entrance.settings
+    limitOctets = settings.octets("imap.append_limit")
+    sizeOctets = message.sizeOctets
+    if not sizeOctets:
+        return b"NO [CANNOT] An empty message is none"
+    if sizeOctets > limitOctets:
+        return b"NO [TOOBIG] The message is too large"  # RFC 7889 4
+    mailbox = await _target(session, command.mailbox)
+    if mailbox is None:
+        return _TRY_CREATE
+    if sizeOctets > CHUNK_OCTETS:
+        # The store looks again; this spares the client to send a large message for nothing.
+        quota = await session.ownAccount().quota()
+        if quota.limitOctets and quota.usedOctets + sizeOctets > quota.limitOctets:
+            raise OverQuota
+    incoming = session.factory.store.incoming(limitOctets)
+    session.message = None
+    if message.isAwaited:
+        session.write(b"+ Go ahead\r\n")
+    isHandedOver = False
+    try:
+        failure = await _received(session, incoming, sizeOctets)
+        isWellFormed = await passRest(session, session.limits)
+        if failure is not None:
+            raise failure
+        if not isWellFormed:
+            session.countBad()
+            return b"BAD APPEND: one message and nothing behind it"
+        isHandedOver = True
+        appended = await mailbox.append(incoming, command.flags, command.internalDate)
+    except NoSuchMailbox:
+        return _TRY_CREATE
+    finally:
+        if not isHandedOver:
+            incoming.abort()
+    return b"OK [APPENDUID %d %d] APPEND completed" % (appended.uidvalidity, appended.uid)
+
+
+async def _received(session: Imap, incoming: IIncoming, sizeOctets: int) -> Exception | None:
+    """
+    Take the whole literal.  When the store cannot have it, the rest is passed over: the session stays in step.
+    """
+    failure: Exception | None = None
+    while sizeOctets:
+        chunk = await session.readChunk(min(sizeOctets, CHUNK_OCTETS))
+        sizeOctets -= len(chunk)
+        if failure is not None:
+            continue
+        try:
+            waiting = incoming.write(chunk)
+            if waiting is not None:
+                await waiting
+        except Exception as error:  # noqa: BLE001 — raised again once the literal has been read
+            failure = error
+    return failure

@@ -1,0 +1,305 @@
+# -*- test-case-name: tests.unit.protocols.imap.test_selected -*-
+"""
+One session's view of the mailbox that it has selected.  Sequence numbers go no lower than here.
+
+The view is a reference to the shared snapshot's array of UIDs and a count: sequence number n is the n-th of the first
+C{count} UIDs.  When messages vanish, the store replaces the array, and the view keeps the old one until the session may
+tell of it: nothing shifts under a command.  An index here is a sequence number less one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+from attrs import frozen
+from zope.interface import implementer
+
+from osxmail.interfaces import IMailbox, IMailboxListener, ISnapshot
+from osxmail.mail.sequenceset import Range, SequenceSet
+
+#: Indexes of messages in the view: a C{range} of step one, or a list in ascending order.
+Indexes: TypeAlias = range | list[int]
+
+
+#: To look one UID up takes as long as to look at so many in a row.
+SPARSE = 8
+
+
+class NoSuchNumber(Exception):
+    """
+    A sequence number that the session was never told of (RFC 3501 6.4.8: an error, unlike an unknown UID).
+    """
+
+
+@frozen
+class Located:
+    """
+    Messages of the view in the snapshot's arrays as they are now: two parallel sequences.
+
+    @ivar numbers: their sequence numbers.
+    @ivar places: their places in the arrays.
+    @ivar missing: how many of them were expunged by somebody else, which this session has not been told yet.
+    """
+
+    numbers: Indexes
+    places: Indexes
+    missing: int = 0
+
+
+def picked(column: Sequence[int], places: Indexes) -> Sequence[int]:
+    """
+    The values at these places.
+    """
+    if isinstance(places, range):
+        return column[places.start : places.stop]
+    return [column[place] for place in places]
+
+
+@implementer(IMailboxListener)
+class SelectedView:
+    """
+    What a session knows about its mailbox.
+
+    @ivar count: how many messages it has been told of: EXISTS.
+    @ivar firstRecent: messages from this UID on are recent in this session (RFC 3501 2.3.2).
+    @ivar uidnext: UIDNEXT when the mailbox was selected.
+    @ivar modseq: flags have been told up to here.
+    @ivar keywordsTold: how many keywords the client knows of.
+    @ivar onChange: called when the mailbox has changed.
+    @ivar onGone: called when it was deleted.
+    """
+
+    __slots__ = (
+        "_expungedModseq",
+        "_uids",
+        "count",
+        "firstRecent",
+        "isReadOnly",
+        "keywordsTold",
+        "mailbox",
+        "modseq",
+        "name",
+        "onChange",
+        "onGone",
+        "snapshot",
+        "uidnext",
+    )
+
+    def __init__(
+        self, name: str, mailbox: IMailbox, isReadOnly: bool, onChange: Callable[[], None], onGone: Callable[[], None]
+    ) -> None:
+        self.name = name
+        self.mailbox = mailbox
+        self.isReadOnly = isReadOnly
+        self.onChange = onChange
+        self.onGone = onGone
+        self.firstRecent = self.uidnext = 0
+
+    def open(self, snapshot: ISnapshot) -> None:
+        """
+        See the mailbox as it is now.
+        """
+        self.snapshot = snapshot
+        self._uids: array[int] = snapshot.uids
+        self.count = len(self._uids)
+        self.modseq = self._expungedModseq = snapshot.highestModseq
+        self.keywordsTold = len(snapshot.keywords)
+
+    # IMailboxListener
+
+    def mailboxChanged(self) -> None:
+        self.onChange()
+
+    def mailboxGone(self) -> None:
+        self.onGone()
+
+    # ------------------------------------------------------------------------------------ numbers and UIDs
+
+    @property
+    def lastUid(self) -> int:
+        """
+        The largest UID in the view, or 0.
+        """
+        return self._uids[self.count - 1] if self.count else 0
+
+    def uidsOf(self, indexes: Indexes) -> Sequence[int]:
+        return picked(self._uids, indexes)
+
+    def indexOf(self, uid: int) -> int:
+        """
+        The index of a UID, or -1.
+        """
+        index = bisect_left(self._uids, uid, 0, self.count)
+        return index if index < self.count and self._uids[index] == uid else -1
+
+    def indexRanges(self, messages: SequenceSet, isUid: bool) -> list[range]:
+        """
+        The indexes that a set names, as ascending ranges none of which is empty.  UIDs that are not there are passed
+        over.
+
+        @raise NoSuchNumber: a sequence number that the session was never told of.
+        """
+        if isUid:
+            return self.indexesInUids(messages.resolved(self.lastUid))
+        if messages.highestNumber > self.count and (self.count or not messages.isOpen):
+            raise NoSuchNumber
+        return [range(low - 1, min(high, self.count)) for low, high in messages.resolved(self.count) if self.count]
+
+    def indexesInUids(self, ranges: Sequence[Range]) -> list[range]:
+        """
+        The indexes of messages whose UID is in these ranges.
+        """
+        found = []
+        uids, count = self._uids, self.count
+        for low, high in ranges:
+            start = bisect_left(uids, low, 0, count)
+            stop = bisect_right(uids, high, start, count)
+            if start < stop:
+                found.append(range(start, stop))
+        return found
+
+    def uidRanges(self, messages: SequenceSet, isUid: bool) -> tuple[Range, ...]:
+        """
+        The same set as ranges of UIDs: those between them that are not in the view are harmless.
+
+        @raise NoSuchNumber:
+        """
+        return tuple((self._uids[each.start], self._uids[each.stop - 1]) for each in self.indexRanges(messages, isUid))
+
+    # ---------------------------------------------------------------------------------- into the snapshot
+
+    @property
+    def isInStep(self) -> bool:
+        """
+        Nothing has vanished that the session does not know of.
+        """
+        return self.snapshot.uids is self._uids
+
+    @property
+    def isUpToDate(self) -> bool:
+        """
+        The session knows all that the snapshot knows.
+        """
+        return self.isInStep and self.count == len(self._uids) and self.modseq == self.snapshot.highestModseq
+
+    def located(self, indexes: Indexes) -> Located:
+        """
+        Where these messages are in the snapshot now.
+        """
+        if self.isInStep:
+            if isinstance(indexes, range):
+                return Located(range(indexes.start + 1, indexes.stop + 1), indexes)
+            return Located([index + 1 for index in indexes], indexes)
+        current = self.snapshot.uids
+        length = len(current)
+        numbers = []
+        places = []
+        place = bisect_left(current, self._uids[indexes[0]]) if indexes else 0
+        for index in indexes:
+            uid = self._uids[index]
+            place = bisect_left(current, uid, place, length)
+            if place < length and current[place] == uid:
+                numbers.append(index + 1)
+                places.append(place)
+        return Located(numbers, places, len(indexes) - len(numbers))
+
+    def recentCount(self) -> int:
+        """
+        How many messages of the view are recent.
+        """
+        return self.count - bisect_left(self._uids, self.firstRecent, 0, self.count)
+
+    def firstUnseen(self, seenBit: int) -> int:
+        """
+        The sequence number of the first message without \\Seen, or 0.
+        """
+        for number, bits in enumerate(self.snapshot.flags, 1):
+            if not bits & seenBit:
+                return number
+        return 0
+
+    # --------------------------------------------------------------------------------------- what is new
+
+    def takeExpunged(self) -> list[int]:
+        """
+        Let go of messages that have vanished.
+
+        @return: their sequence numbers from the last to the first, so that each is right when it is told.
+        """
+        current = self.snapshot.uids
+        if current is self._uids:
+            self._expungedModseq = self.snapshot.highestModseq
+            return []
+        last = self.lastUid
+        vanished = self.snapshot.changedSince(self._expungedModseq)[1]
+        if len(vanished) * SPARSE > self.count:
+            gone = frozenset(vanished)
+            indexes = [index for index, uid in enumerate(self._uids[: self.count]) if uid in gone]
+        else:
+            indexes = [index for index in map(self.indexOf, vanished) if index >= 0]
+        remaining = bisect_right(current, last)
+        if self.count - len(indexes) != remaining:
+            # The snapshot does not remember that far back: compare.
+            present = set(current[:remaining])
+            indexes = [index for index, uid in enumerate(self._uids[: self.count]) if uid not in present]
+        self._uids = current
+        self.count = remaining
+        self._expungedModseq = self.snapshot.highestModseq
+        indexes.reverse()
+        return [index + 1 for index in indexes]
+
+    def takeArrived(self) -> bool:
+        """
+        See messages that have arrived.
+
+        @return: there were some: EXISTS is to be told.
+        """
+        current = self.snapshot.uids
+        if current is self._uids:
+            if len(current) == self.count:
+                return False
+            self.count = len(current)
+            return True
+        start = bisect_right(current, self.lastUid)
+        if start == len(current):
+            return False
+        # Something has vanished and may not be told now: until then, an array of our own.
+        self._uids = self._uids[: self.count] + current[start:]
+        self.count = len(self._uids)
+        return True
+
+    def changedFlags(self, upTo: int) -> Sequence[int]:
+        """
+        UIDs of messages whose flags have changed since they were told last; some of them may be in the view no more.
+
+        @param upTo: only messages with this UID or a smaller one: what arrives is told by EXISTS.
+        """
+        changed = self.snapshot.changedSince(self.modseq)[0]
+        return changed[: bisect_right(changed, upTo)]
+
+
+def slices(ranges: Sequence[range], most: int) -> Iterator[Indexes]:
+    """
+    The same indexes in portions of at most C{most}: long ranges as ranges, many short ones together.
+    """
+    gathered: list[int] = []
+    for each in ranges:
+        start = each.start
+        if len(each) < 64 and len(ranges) > 1:
+            gathered.extend(each)
+            if len(gathered) >= most - 64:
+                yield gathered
+                gathered = []
+            continue
+        if gathered:
+            yield gathered
+            gathered = []
+        while start < each.stop:
+            stop = min(start + most, each.stop)
+            yield range(start, stop)
+            start = stop
+    if gathered:
+        yield gathered

@@ -121,6 +121,28 @@ def encodeModifiedUTF7(name: str) -> bytes:
     return b"".join(out)
 
 
+def decodeMailboxName(raw: bytes, isUtf8: bool) -> str:
+    """
+    The text behind a name on the wire.
+
+    @param isUtf8: the client has enabled UTF-8 (RFC 6855 3, RFC 9051 5.1); else names are in modified UTF-7.
+    @raise ParseError: it is neither.
+    """
+    if not isUtf8:
+        return decodeModifiedUTF7(raw)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ParseError("a mailbox name is in UTF-8") from None
+
+
+def encodeMailboxName(name: str, isUtf8: bool) -> bytes:
+    """
+    A name as it goes over the wire.
+    """
+    return name.encode("utf-8") if isUtf8 else encodeModifiedUTF7(name)
+
+
 class Pattern:
     """
     A LIST pattern: C{*} stands for anything, C{%} for anything within one level (RFC 3501 6.3.8).

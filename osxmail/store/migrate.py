@@ -49,7 +49,7 @@ def knownVersions(schema: Traversable) -> Mapping[int, str]:
     }
     if not found or sorted(found) != list(range(1, len(found) + 1)):
         raise StoreDamaged(f"the schema's files are not complete: {sorted(found)}")
-    return _read.setdefault(str(schema), found)
+    return _read.setdefault(str(schema), dict(sorted(found.items())))
 
 
 def schemaVersion(connection: apsw.Connection) -> int:

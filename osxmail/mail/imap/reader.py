@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from osxmail.errors import LimitExceeded, ParseError
 from osxmail.mail.flags import normalizeFlag
-from osxmail.mail.mailboxname import SPECIAL_USES, decodeModifiedUTF7, normalizeMailboxName
+from osxmail.mail.mailboxname import SPECIAL_USES, decodeMailboxName, normalizeMailboxName
 from osxmail.mail.sequenceset import MAX_NUMBER, SequenceSet
 
 _Item = TypeVar("_Item")
@@ -105,9 +105,13 @@ class Cursor:
     A place in the pieces of a command.  Each method takes one token and moves on, or raises L{BadCommand}.
     """
 
-    __slots__ = ("_index", "_offset", "_pieces", "_text")
+    __slots__ = ("_index", "_isUtf8", "_offset", "_pieces", "_text")
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
+    def __init__(self, pieces: Sequence[bytes], isUtf8: bool = False) -> None:
+        """
+        @param isUtf8: mailbox names are in UTF-8 (RFC 6855 3, RFC 9051 5.1), not in modified UTF-7.
+        """
+        self._isUtf8 = isUtf8
         self._pieces = pieces
         self._index = 0
         self._text = pieces[0]
@@ -376,7 +380,7 @@ class Cursor:
         """
         raw = self.astring("a mailbox name")
         try:
-            name = decodeModifiedUTF7(raw)
+            name = decodeMailboxName(raw, self._isUtf8)
             return normalizeMailboxName(name[:-1] if isNew and name.endswith("/") else name)
         except (ParseError, LimitExceeded) as error:
             raise BadName(str(error)) from None
@@ -385,23 +389,22 @@ class Cursor:
         """
         The reference of LIST: a mailbox name that may be empty or end in a delimiter.
         """
-        return _decoded(self.astring("a reference name"))
+        return self._decoded(self.astring("a reference name"))
 
     def listPattern(self) -> str:
         """
         The pattern of LIST, C{%} and C{*} being what they are there.
         """
         if self.isAtString:
-            return _decoded(self.string())
-        return _decoded(self._token(_LIST_MAILBOX, "a mailbox pattern"))
+            return self._decoded(self.string())
+        return self._decoded(self._token(_LIST_MAILBOX, "a mailbox pattern"))
+
+    def _decoded(self, raw: bytes) -> str:
+        try:
+            return decodeMailboxName(raw, self._isUtf8)
+        except ParseError as error:
+            raise BadName(str(error)) from None
 
 
 def _eachOnce(flags: Iterator[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(flag for flag in flags if flag is not None))
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        return decodeModifiedUTF7(raw)
-    except ParseError as error:
-        raise BadName(str(error)) from None

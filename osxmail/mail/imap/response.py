@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from osxmail.mail.flags import flagNames
-from osxmail.mail.mailboxname import DELIMITER, encodeModifiedUTF7
+from osxmail.mail.mailboxname import DELIMITER, encodeMailboxName
 
 #: Days and minutes whose rendering is kept; then the collection starts afresh.
 MAX_REMEMBERED_DAYS = 20_000
@@ -38,12 +38,25 @@ def renderString(value: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(value), value)
 
 
-def renderMailbox(name: str) -> bytes:
+def renderMailbox(name: str, isUtf8: bool = False) -> bytes:
     """
     A mailbox name: an atom where it can be one.
+
+    @param isUtf8: in UTF-8, in quotes (RFC 6855 3), not in modified UTF-7.
     """
-    raw = encodeModifiedUTF7(name)
-    return raw if _ATOM.fullmatch(raw) and raw.upper() != b"NIL" else renderString(raw)
+    raw = encodeMailboxName(name, isUtf8)
+    if _ATOM.fullmatch(raw):
+        return raw if raw.upper() != b"NIL" else b'"%b"' % raw
+    return renderUtf8(raw) if isUtf8 else renderString(raw)
+
+
+def renderUtf8(value: bytes) -> bytes:
+    """
+    A quoted string with UTF-8 in it (RFC 9051 9: QUOTED-CHAR), for clients that have enabled that.
+
+    @param value: in UTF-8, without CR, LF and NUL.
+    """
+    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 def renderFlags(names: Iterable[str]) -> bytes:
@@ -105,7 +118,9 @@ def renderDate(seconds: int) -> bytes:
     return DAYS[day] + MINUTES[minute] + SECONDS[second]
 
 
-def renderListing(kind: bytes, attributes: Sequence[str], name: str, childInfo: Sequence[str] = ()) -> bytes:
+def renderListing(
+    kind: bytes, attributes: Sequence[str], name: str, childInfo: Sequence[str] = (), isUtf8: bool = False
+) -> bytes:
     """
     A LIST or LSUB response, with CRLF.
 
@@ -115,13 +130,13 @@ def renderListing(kind: bytes, attributes: Sequence[str], name: str, childInfo: 
     if childInfo:
         info = b' ("CHILDINFO" (' + b" ".join(b'"%b"' % each.encode("ascii") for each in childInfo) + b"))"
     return b'* %b %b "%b" %b%b\r\n' % (
-        kind, renderFlags(attributes), DELIMITER.encode("ascii"), renderMailbox(name), info,
+        kind, renderFlags(attributes), DELIMITER.encode("ascii"), renderMailbox(name, isUtf8), info,
     )  # fmt: skip
 
 
-def renderStatus(name: str, numbers: Sequence[tuple[str, int]]) -> bytes:
+def renderStatus(name: str, numbers: Sequence[tuple[str, int]], isUtf8: bool = False) -> bytes:
     """
     A STATUS response, with CRLF.
     """
     items = b" ".join(b"%b %d" % (item.encode("ascii"), number) for item, number in numbers)
-    return b"* STATUS %b (%b)\r\n" % (renderMailbox(name), items)
+    return b"* STATUS %b (%b)\r\n" % (renderMailbox(name, isUtf8), items)

@@ -8,6 +8,9 @@ C{entering} C{mailboxes} C{fetch} C{sections} C{messages} C{searching} C{snapsho
     What carries commands out: login and what needs no mailbox; mailboxes as wholes; FETCH, and BODY[…] for it; STORE,
     COPY, MOVE, EXPUNGE and APPEND; SEARCH, and what memory answers of it; what others have done, and IDLE.
 
+C{namespaces}
+    Whose mailbox a name means, and what the session may do with it.
+
 C{selected} C{lines}
     What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.
 

@@ -51,7 +51,7 @@ async def examine(session: Imap, command: Select) -> bytes:
 async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
     await session.deselect()
-    mailbox = await session.ownAccount().mailbox(command.mailbox)
+    mailbox = (await session.namespaces.find(command.mailbox, "r")).mailbox
     status = await mailbox.status()
     view = SelectedView(command.mailbox, mailbox, isReadOnly, session.changed, session.gone)
     firstRecent, uidnext = status.firstRecentUid, status.uidnext
@@ -69,7 +69,7 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     view.uidnext = max(uidnext, view.lastUid + 1)
     session.view = view
     if command.condstore:
-        session.isCondstore = True
+        session.enabled.add("CONDSTORE")
     lines = [
         renderKeywords(view),
         b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()),
@@ -158,13 +158,13 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
     listing = _Listing(command, statuses, subscribed, matched, above)
     if "RECURSIVEMATCH" in command.select:
         await listing.lookBelow(session)
-    for count, (line, status) in enumerate(listing.responses(), 1):
+    for count, (line, status) in enumerate(listing.responses(session.isUtf8), 1):
         session.write(line)
         if status is not None and command.statusItems:
             if "HIGHESTMODSEQ" in command.statusItems:
                 session.enableCondstore()
             numbers = await _numbers(session, status, None, command.statusItems)
-            session.write(renderStatus(status.name, numbers))
+            session.write(renderStatus(status.name, numbers, session.isUtf8))
         if count % SLICE_MAILBOXES == 0:
             await session.drain()
             await session.letOthers()
@@ -239,7 +239,7 @@ class _Listing:
                 await session.letOthers()
         self._names += [name for name in self._below if name not in self._statuses and name not in self._subscribed]
 
-    def responses(self) -> Iterator[tuple[bytes, MailboxStatus | None]]:
+    def responses(self, isUtf8: bool) -> Iterator[tuple[bytes, MailboxStatus | None]]:
         """
         The lines, each with the status of the mailbox if there is one.
         """
@@ -247,7 +247,8 @@ class _Listing:
         for name in self._names:
             childInfo = ("SUBSCRIBED",) if name in below and "SUBSCRIBED" in self._command.select else ()
             if name in self._matched and (self._isSelected(name) or name in below):
-                yield renderListing(b"LIST", self._attributes(name), name, childInfo), self._statuses.get(name)
+                line = renderListing(b"LIST", self._attributes(name), name, childInfo, isUtf8)
+                yield line, self._statuses.get(name)
 
     def _isSelected(self, name: str) -> bool:
         select = self._command.select
@@ -289,7 +290,7 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
             if count % SLICE_MAILBOXES == 0:
                 await session.letOthers()
     for count, name in enumerate(sorted(found, key=lambda name: (name != INBOX, name)), 1):
-        session.write(renderListing(b"LSUB", [found[name]] if found[name] else [], name))
+        session.write(renderListing(b"LSUB", [found[name]] if found[name] else [], name, (), session.isUtf8))
         if count % SLICE_MAILBOXES == 0:
             await session.drain()
             await session.letOthers()
@@ -297,11 +298,11 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
 
 
 async def status(session: Imap, command: Status) -> bytes:
-    mailbox = await session.ownAccount().mailbox(command.mailbox)
+    mailbox = (await session.namespaces.find(command.mailbox, "r")).mailbox
     if "HIGHESTMODSEQ" in command.items:  # RFC 7162 3.1: one of the commands that enable
         session.enableCondstore()
     numbers = await _numbers(session, await mailbox.status(), mailbox, command.items)
-    session.write(renderStatus(command.mailbox, numbers))
+    session.write(renderStatus(command.mailbox, numbers, session.isUtf8))
     return b"OK STATUS completed"
 
 

@@ -104,7 +104,7 @@ async def _answer(
 
 async def _target(session: Imap, name: str) -> IMailbox | None:
     try:
-        return await session.ownAccount().mailbox(name)
+        return (await session.namespaces.find(name, "i")).mailbox
     except NoSuchMailbox:
         return None
 

@@ -22,6 +22,7 @@ from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.imap.changes import tellChanges
 from osxmail.protocols.imap.commands import AUTHENTICATED, BEFORE, COMMANDS, SELECTED
 from osxmail.protocols.imap.entering import capabilities
+from osxmail.protocols.imap.namespaces import Namespaces
 from osxmail.protocols.imap.reading import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
@@ -75,7 +76,8 @@ class Imap(Gate):
 
     @ivar account: of who has logged in, or C{None}.
     @ivar view: of the selected mailbox, or C{None}.
-    @ivar isCondstore: the client knows CONDSTORE: changes are told with MODSEQ (RFC 7162 3.1).
+    @ivar namespaces: the mailboxes that this person reaches.
+    @ivar enabled: names of extensions that the client has enabled, in upper case (RFC 5161).
     @ivar isIdling: in IDLE: changes are told at once.
     @ivar isFinished: the session ends after the command that is under way.
     @ivar message: the literal of the APPEND that is being carried out.
@@ -89,7 +91,8 @@ class Imap(Gate):
         super().__init__(factory)
         self.account: IAccount | None = None
         self.view: SelectedView | None = None
-        self.isCondstore = False
+        self._namespaces: Namespaces | None = None
+        self.enabled: set[str] = set()
         self.isIdling = False
         self.isFinished = False
         self.tag = b""
@@ -123,6 +126,28 @@ class Imap(Gate):
         """
         assert self.view is not None
         return self.view
+
+    @property
+    def namespaces(self) -> Namespaces:
+        """
+        For commands that come after the login only.
+        """
+        assert self._namespaces is not None
+        return self._namespaces
+
+    @property
+    def isCondstore(self) -> bool:
+        """
+        Changes are told with MODSEQ (RFC 7162 3.1).
+        """
+        return "CONDSTORE" in self.enabled
+
+    @property
+    def isUtf8(self) -> bool:
+        """
+        Mailbox names and texts are in UTF-8 (RFC 6855 3, RFC 9051 5.1).
+        """
+        return not self.enabled.isdisjoint(("UTF8=ACCEPT", "IMAP4REV2"))
 
     @property
     def limits(self) -> Limits:
@@ -191,7 +216,7 @@ class Imap(Gate):
     async def _carriedOut(self, received: Received) -> bytes:
         name = received.name
         try:
-            command = parseCommand(name, Cursor(received.pieces))
+            command = parseCommand(name, Cursor(received.pieces, self.isUtf8))
             reply = await COMMANDS[name].carryOut(self, command)
         except BadCharset:
             return b"NO [BADCHARSET (%b)] Another charset, please" % " ".join(CHARSETS).encode()
@@ -228,7 +253,9 @@ class Imap(Gate):
         """
         Somebody has logged in.
         """
-        self.account = loggedIn.avatar
+        account: IAccount = loggedIn.avatar
+        self.account = account
+        self._namespaces = Namespaces(account)
         self.setDeadline(0)
 
     async def whileClientIsThere(self, work: Deferred[_Result]) -> _Result:
@@ -283,7 +310,7 @@ class Imap(Gate):
         """
         if self.isCondstore:
             return
-        self.isCondstore = True
+        self.enabled.add("CONDSTORE")
         if self.view is not None:
             self.write(b"* OK [HIGHESTMODSEQ %d] CONDSTORE is on\r\n" % self.view.modseq)
 

@@ -114,6 +114,8 @@ class CursorTests(SynchronousTestCase):
         self.assertEqual(Cursor([b"inbox"]).mailbox(), "INBOX")
         self.assertEqual(Cursor([b'"Entw&APw-rfe"']).mailbox(), "Entwürfe")
         self.assertEqual(Cursor([b"a/b/"]).mailbox(isNew=True), "a/b")
+        self.assertEqual(Cursor(['"Entwürfe&-"'.encode()], isUtf8=True).mailbox(), "Entwürfe&-")
+        self.assertRaises(BadName, Cursor([b'"\xfc"'], isUtf8=True).mailbox)
         for raw in [b"a/b/", b"&", b'""', b"a//b", b"a" * 1001]:
             with self.subTest(raw=raw):
                 self.assertRaises(BadName, Cursor([raw]).mailbox)

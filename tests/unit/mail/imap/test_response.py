@@ -29,6 +29,8 @@ class StringTests(SynchronousTestCase):
         self.assertEqual(renderMailbox("a b"), b'"a b"')
         self.assertEqual(renderMailbox("Entwürfe"), b"Entw&APw-rfe")
         self.assertEqual(renderMailbox("nil"), b'"nil"')
+        self.assertEqual(renderMailbox('"Entwürfe" & \\', isUtf8=True), '"\\"Entwürfe\\" & \\\\"'.encode())
+        self.assertEqual(renderMailbox("Sent", isUtf8=True), b"Sent")
 
     @settings(deadline=None, max_examples=200)
     @given(st.binary(max_size=30))

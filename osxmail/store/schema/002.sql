@@ -1,0 +1,36 @@
+-- Issue by issue, what the second version adds: access lists, annotations, quotas set by administrators, previews.
+
+-- Who may do what in a mailbox besides its owner (RFC 4314).
+CREATE TABLE access_right (
+    mailbox_id INTEGER NOT NULL,
+    identifier TEXT NOT NULL,           -- the key of an address, 'anyone', '-' before it for rights taken away
+    rights TEXT NOT NULL,               -- letters, in order
+    PRIMARY KEY (mailbox_id, identifier)
+) WITHOUT ROWID;
+CREATE INDEX access_right_identifier ON access_right (identifier);
+
+-- METADATA (RFC 5464).
+CREATE TABLE annotation (
+    account_id INTEGER NOT NULL,        -- whose mailbox; for the server's own entries 0
+    mailbox_id INTEGER NOT NULL,        -- 0: of the server
+    owner TEXT NOT NULL,                -- of a private entry, the identifier of the account that it belongs to; else ''
+    entry TEXT NOT NULL,                -- lower case, without /shared or /private
+    value BLOB NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, owner, entry)
+) WITHOUT ROWID;
+
+-- A limit on messages, and limits that an administrator has set (RFC 9208), which win over the directory's.
+ALTER TABLE quota ADD COLUMN limit_messages INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quota ADD COLUMN set_octets INTEGER;
+ALTER TABLE quota ADD COLUMN set_messages INTEGER;
+
+-- PREVIEW (RFC 8970), made when it is first asked for; and ENVELOPE, BODY and BODYSTRUCTURE for clients that take UTF-8,
+-- where they differ (NULL where they do not).
+ALTER TABLE rendering ADD COLUMN preview TEXT;
+ALTER TABLE rendering ADD COLUMN utf8 BLOB;
+
+-- URLAUTH (RFC 4467): the key of each mailbox that has one.
+CREATE TABLE url_key (
+    mailbox_id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL
+);

@@ -7,9 +7,9 @@ about mail.
 C{service} C{house}
     C{twistd osxmail}, from options to a service tree; the parts list, with start, reload and stop.
 
-C{config} C{tomllines} C{places} C{quickstart}
-    How this node runs: the file, checked as a whole; which line a key stands on; where the file is looked for; what
-    runs without one.
+C{config} C{configfile} C{tomllines} C{places} C{quickstart}
+    How this node runs: the file, checked as a whole; what may stand in it; which line a key stands on; where the file
+    is looked for; what runs without one.
 
 C{settings} C{settingsreference}
     How the service behaves: one typed table; C{docs/settings.md}, made from it.

@@ -7,175 +7,32 @@ Every problem is reported, each with file, line and key path, and what would be 
 
 from __future__ import annotations
 
+import copy
 import difflib
-import ipaddress
 import os
 import re
 import stat
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from attrs import frozen
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from twisted.internet.endpoints import serverFromString
+from pydantic import ValidationError
 
+from osxmail.app.configfile import LATER_LISTENERS, LISTENERS, DirectorySection, File, knownKeys
 from osxmail.app.settings import TABLE
 from osxmail.app.tomllines import KeyPath, dotted, keyLines, lineOf
 from osxmail.directory.ldapconfiguration import LDAPConfiguration
 from osxmail.directory.schemas import SCHEMAS
 from osxmail.errors import ConfigurationError, ParseError
-from osxmail.mail.address import normalizeDomain
 from osxmail.net.tls import CertificateFiles
 
 MAX_OCTETS = 1 << 20
 #: Of a password in a file of its own.
 MAX_SECRET_CHARACTERS = 4096
-
-#: The services that can listen, and whether they speak TLS from the first octet on.
-LISTENERS = {
-    "smtp": False,
-    "submission": False,
-    "submissions": True,
-    "lmtp": False,
-    "imap": False,
-    "imaps": True,
-    "pop3": False,
-    "pop3s": True,
-}
-#: Listeners of the plan that this version does not have yet: said at start, and passed over.
-LATER_LISTENERS = ("console", "managesieve")
-
-
-def _domain(text: str) -> str:
-    return normalizeDomain(text)
-
-
-def _hostname(text: str) -> str:
-    name = normalizeDomain(text)
-    if "." not in name or name.startswith("["):
-        raise ParseError("write the host's full name, such as mail.example.org")
-    return name
-
-
-def _endpoint(text: str) -> str:
-    try:
-        serverFromString(None, text)
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise ParseError(
-            f"no endpoint that can be listened on ({error}); write tcp:25, tcp:25:interface=127.0.0.1 or unix:/run/x"
-        ) from None
-    if re.match("unix:(?:address=)?[^/]", text):
-        raise ParseError("write the socket's whole path, such as unix:/run/osxmail/lmtp:mode=660")
-    # What would be found only when it is bound.
-    port = re.match(r"tcp6?:(?:port=)?(\d+)", text)
-    if port and int(port[1]) > 65535:
-        raise ParseError("a port is 1 to 65535")
-    interface = re.search(r":interface=((?:[^:\\]|\\.)*)", text)
-    if interface and not _isAddressOrName(interface[1].replace("\\", "")):
-        raise ParseError(f"{interface[1]} is no address of a machine; write one such as 127.0.0.1 or \\:\\:1")
-    return text
-
-
-def _isAddressOrName(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return bool(re.search("[g-z]", host.lower())) and ":" not in host
-    return True
-
-
-def _server(text: str) -> str:
-    host, _, port = text.rpartition(":") if re.fullmatch(r"[^:]+:\d+|\[.*\]:\d+", text) else (text, "", "53")
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        raise ParseError("write an address, or address:port, such as 127.0.0.1:5353 or [::1]:53") from None
-    if not 0 < int(port) < 65536:
-        raise ParseError("a port is 1 to 65535")
-    return f"{host.strip('[]')} {port}"
-
-
-Domain = Annotated[str, AfterValidator(_domain)]
-Hostname = Annotated[str, AfterValidator(_hostname)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Server = Annotated[str, AfterValidator(_server)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Listen(_Section):
-    smtp: list[Endpoint] = []
-    submission: list[Endpoint] = []
-    submissions: list[Endpoint] = []
-    lmtp: list[Endpoint] = []
-    imap: list[Endpoint] = []
-    imaps: list[Endpoint] = []
-    pop3: list[Endpoint] = []
-    pop3s: list[Endpoint] = []
-    managesieve: list[Endpoint] = []
-    console: list[Endpoint] = []
-
-
-class _Pair(_Section):
-    certificate: str
-    key: str = ""
-
-
-class _TLS(_Section):
-    certificate: str = ""
-    key: str = ""
-    names: dict[Domain, _Pair] = {}
-
-
-class _DNS(_Section):
-    servers: list[Server] = []
-
-
-class _Directory(_Section):
-    kind: str = "local"
-    url: str = ""
-    base: str = ""
-    bind_dn: str = ""
-    bind_password: str = ""
-    bind_password_file: str = ""
-    starttls: bool = False
-    ca_file: str = ""
-    schema_name: str = Field(default="inetorgperson", alias="schema")
-    attributes: dict[str, str] = {}
-    domains: list[Domain] = []
-    timeout_seconds: float = Field(default=5.0, gt=0, le=60)
-    pool_size: int = Field(default=8, ge=1, le=64)
-    cache_seconds: float = Field(default=30.0, ge=0, le=3600)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _numbers(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            for key in ("timeout_seconds", "cache_seconds"):
-                if type(value.get(key)) is int:
-                    value = {**value, key: float(value[key])}
-        return value
-
-
-class _DomainRow(_Section):
-    name: Domain
-
-
-class _File(_Section):
-    hostname: Hostname
-    data: str
-    store: str = "sqlite"
-    workers: int = 1
-    listen: _Listen = _Listen()
-    tls: _TLS = _TLS()
-    dns: _DNS = _DNS()
-    directory: list[_Directory] = [_Directory()]
-    domain: list[_DomainRow] = []
-    settings: dict[str, Any] = {}
+#: Stands where what is needed is missing, while the rest is looked at.
+_PLACEHOLDER = "missing.invalid"
 
 
 @frozen
@@ -249,13 +106,14 @@ def parseConfiguration(text: str, path: Path) -> Configuration:
     problems: list[tuple[KeyPath, str]] = []
     parsed = None
     try:
-        parsed = _File.model_validate(tree)
+        parsed = File.model_validate(tree)
     except ValidationError as error:
-        problems += [_problem(detail, tree) for detail in error.errors(include_url=False)]
+        faults = error.errors(include_url=False)
+        problems += [_problem(detail) for detail in faults]
+        parsed = _withoutFaults(tree, [_place(detail) for detail in faults])
     problems += _pinProblems(tree.get("settings"))
-    configuration = None
-    if parsed is not None:
-        configuration = _build(parsed, path, problems)
+    # What stands right is looked at even where something else does not: all is told at once.
+    configuration = None if parsed is None else _build(parsed, path, problems)
     if problems or configuration is None:
         raise ConfigurationError(
             [
@@ -266,13 +124,44 @@ def parseConfiguration(text: str, path: Path) -> Configuration:
     return configuration
 
 
-def _problem(detail: Any, tree: dict[str, Any]) -> tuple[KeyPath, str]:
-    where = tuple(part for part in detail["loc"] if part != "[key]")
+def _place(detail: Any) -> KeyPath:
+    return tuple(part for part in detail["loc"] if part != "[key]")
+
+
+def _withoutFaults(tree: dict[str, Any], places: list[KeyPath]) -> File | None:
+    """
+    What remains of a file without the keys that have a fault; C{None} when that is none either.
+    """
+    rest = copy.deepcopy(tree)
+    for place in places:
+        section: Any = rest
+        for part in place[:-1]:
+            try:
+                section = section[part]
+            except (KeyError, IndexError, TypeError):
+                break
+        else:
+            if isinstance(section, list):
+                section.clear()
+            elif place[:1] == ("domain",):
+                section["name"] = _PLACEHOLDER
+            else:
+                section.pop(place[-1], None)
+    for key in ("hostname", "data"):
+        rest.setdefault(key, _PLACEHOLDER)
+    try:
+        return File.model_validate(rest)
+    except ValidationError:
+        return None
+
+
+def _problem(detail: Any) -> tuple[KeyPath, str]:
+    where = _place(detail)
     kind, given = detail["type"], detail["input"]
     if "password" in str(where[-1]):
         return where, "not a text"
     if kind == "extra_forbidden":
-        known = _known(where, tree)
+        known = knownKeys(where)
         near = difflib.get_close_matches(str(where[-1]), known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return where, f"unknown key; {hint}"
@@ -286,18 +175,6 @@ def _problem(detail: Any, tree: dict[str, Any]) -> tuple[KeyPath, str]:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _known(where: KeyPath, tree: dict[str, Any]) -> list[str]:
-    model: type[BaseModel] = _File
-    sections: dict[str, type[BaseModel]] = {
-        "listen": _Listen, "tls": _TLS, "dns": _DNS, "directory": _Directory, "domain": _DomainRow,
-    }  # fmt: skip
-    if len(where) > 1:
-        model = sections.get(str(where[0]), _File)
-        if where[:2] == ("tls", "names"):
-            model = _Pair
-    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _pinProblems(pins: object) -> list[tuple[KeyPath, str]]:
@@ -334,7 +211,7 @@ def _pinTexts(pins: object, prefix: str = "") -> dict[str, str]:
     return texts
 
 
-def _build(parsed: _File, path: Path, problems: list[tuple[KeyPath, str]]) -> Configuration:
+def _build(parsed: File, path: Path, problems: list[tuple[KeyPath, str]]) -> Configuration:
     folder = path.absolute().parent
     if parsed.store != "sqlite":
         problems.append((("store",), f"{_shown(parsed.store)}: this version keeps mail in sqlite only"))
@@ -377,7 +254,7 @@ def _certificate(
             problems.append(((*where, "key"), "a key without its certificate; add certificate"))
         return None
     files = CertificateFiles(folder / certificate, folder / (key or certificate))
-    for name, file in (("certificate", files.certificate), ("key", files.key)):
+    for name, file in (("certificate", files.certificate), *([("key", files.key)] if key else [])):
         try:
             file.open("rb").close()
         except OSError as error:
@@ -415,7 +292,7 @@ def _reason(error: OSError) -> str:
 
 
 def _directory(
-    row: _Directory, folder: Path, where: KeyPath, domains: tuple[str, ...], problems: list[Any]
+    row: DirectorySection, folder: Path, where: KeyPath, domains: tuple[str, ...], problems: list[Any]
 ) -> LDAPConfiguration | None:
     def wrong(key: str, what: str) -> None:
         problems.append(((*where, key), what))

@@ -22,7 +22,8 @@ from twisted.python.failure import Failure
 from osxmail import __version__
 from osxmail.app import quickstart
 from osxmail.app.commands import commandsOf
-from osxmail.app.config import LISTENERS, Configuration, readConfiguration
+from osxmail.app.config import Configuration, readConfiguration
+from osxmail.app.configfile import LISTENERS
 from osxmail.app.control import ControlFactory
 from osxmail.app.controlclient import SOCKET_NAME
 from osxmail.app.datafolder import DataFolder

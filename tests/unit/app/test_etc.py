@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from osxmail.app import config
+from osxmail.app import config, configfile
 
 FILE = Path(__file__).parents[3] / "etc" / "osxmail.toml"
 #: Keys that are lists of tables, or tables by name, in the file.
@@ -32,8 +32,9 @@ class EtcTests(SynchronousTestCase):
     def test_everyKeyStandsThere(self) -> None:
         tree = uncommented()
         for where, model in [
-            ("", config._File), ("listen", config._Listen), ("tls", config._TLS), ("dns", config._DNS),
-            ("directory", config._Directory),
+            ("", configfile.File), ("listen", configfile.ListenSection), ("tls", configfile.TLSSection),
+            ("dns", configfile.DNSSection),
+            ("directory", configfile.DirectorySection),
         ]:  # fmt: skip
             section = tree[where] if where else tree
             assert isinstance(section, dict)
@@ -44,8 +45,10 @@ class EtcTests(SynchronousTestCase):
         tree = uncommented()
         shown: dict[str, object] = {}
         text = FILE.read_text()
-        for where, model in [("", config._File), ("tls", config._TLS), ("dns", config._DNS),
-                             ("directory", config._Directory), ("listen", config._Listen)]:  # fmt: skip
+        for where, model in [
+            ("", configfile.File), ("tls", configfile.TLSSection), ("dns", configfile.DNSSection),
+            ("directory", configfile.DirectorySection), ("listen", configfile.ListenSection),
+        ]:  # fmt: skip
             section = tree[where] if where else tree
             assert isinstance(section, dict)
             for name, field in model.model_fields.items():

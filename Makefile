@@ -1,13 +1,17 @@
 # make run     the quickstart, in the foreground
 # make test    everything a test needs, then every test
 # make check   lint, types, architecture
+# make bench   measures osxmail: 10,000 messages, SIZE=full also 100,000; BENCHFLAGS="--help" says what else
+# make bench-dovecot  the same beside Debian's Dovecot, written to docs/performance.md
+# make bench-million  one user with 100 mailboxes and 1,000,000 messages
 # make docs    docs/settings.md from the settings table
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := $(shell sed 's/\#.*//' tests/system-packages.txt)
+SYSTEM_PACKAGES = $(shell sed 's/\#.*//' tests/system-packages.txt)
+SIZE ?= small
 
-.PHONY: run test check bench docs clean packages
+.PHONY: run test check bench bench-dovecot bench-million bench-packages docs clean packages
 
 # compat: the checkout is put on the path as it is, so that twistd finds the plugin from any folder.
 EDITABLE := --config-settings editable_mode=compat --editable
@@ -25,14 +29,21 @@ run: $(VENV)/.installed
 	@$(BIN)/twistd --nodaemon --pidfile= osxmail
 
 # Debian and root: install what is missing. Elsewhere a missing server is a skip that names its package.
-packages:
+define install
 	@if [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
-	  missing=$$(for p in $(SYSTEM_PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	  missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	  if [ -n "$$missing" ]; then \
-	    echo "installing for the tests:" $$missing; \
+	    echo "installing:" $$missing; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  fi; \
 	fi
+endef
+
+packages:
+	$(call install,$(SYSTEM_PACKAGES))
+
+bench-packages:
+	$(call install,$(shell cat bench/system-packages.txt))
 
 test: $(VENV)/.installed-tests packages
 	$(BIN)/python -m twisted.trial $(TRIALFLAGS) $(or $(TESTS),tests)
@@ -43,7 +54,13 @@ check: $(VENV)/.installed-tests
 	$(BIN)/python -m twisted.trial tests.test_architecture
 
 bench: $(VENV)/.installed-tests
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --size $(SIZE) $(BENCHFLAGS)
+
+bench-dovecot: $(VENV)/.installed-tests bench-packages
+	$(BIN)/python -m bench --dovecot --size $(SIZE) --write docs/performance.md $(BENCHFLAGS)
+
+bench-million: $(VENV)/.installed-tests
+	$(BIN)/python -m bench --only million $(BENCHFLAGS)
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m osxmail.app.settingsreference >docs/settings.md.new

@@ -1,95 +1,89 @@
 """
-Small blocking clients: an IMAP connection, and an SMTP load over many connections in a process of its own.
+Small blocking clients that know hosts, ports and a login, and nothing of the server.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import random
 import re
-import selectors
 import socket
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 now = time.perf_counter  # CLOCK_MONOTONIC: comparable between processes
-
-_WORDS = [
-    "acorn",
-    "basalt",
-    "copper",
-    "dune",
-    "elm",
-    "fern",
-    "granite",
-    "heath",
-    "iris",
-    "juniper",
-    "kelp",
-    "larch",
-    "moss",
-    "nettle",
-    "oak",
-    "pine",
-    "quartz",
-    "reed",
-]
-
-
-def message(number: int, sizeOctets: int, recipient: str, seed: int = 0) -> bytes:
-    """
-    A message of about C{sizeOctets}, unlike every other, CRLF line ends, no line with a dot first.
-    """
-    rng = random.Random(seed * 1_000_003 + number)
-    head = (
-        f"From: {rng.choice(_WORDS).title()} <{rng.choice(_WORDS)}.{number % 1000}@senders.test>\r\n"
-        f"To: {recipient}\r\nSubject: {rng.choice(_WORDS)} {rng.choice(_WORDS)} number {number}\r\n"
-        f"Date: Mon, {number % 28 + 1:02d} Mar 2004 {number % 24:02d}:{number % 60:02d}:00 +0100\r\n"
-        f"Message-ID: <{rng.getrandbits(64):x}.{seed}.{number}@bench.test>\r\nMIME-Version: 1.0\r\n"
-        "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
-    )
-    lines, size = [head], len(head)
-    while size < sizeOctets - 2:
-        line = " ".join(rng.choice(_WORDS) for _ in range(11))[: min(74, sizeOctets - size - 2)] + "\r\n"
-        lines.append(line)
-        size += len(line)
-    return "".join(lines).encode()
 
 
 @frozen
 class Server:
     """
-    Where the server under test listens, and who it knows: users C{u0}, C{u1} … of one domain with one password.
+    Where the server under test listens, and who it knows: users C{u0}, C{u1} … of one domain with one password, or
+    one user.
+
+    @ivar user: the login; C{%d} in it is the user's number.
+    @ivar isTLS: IMAP and POP3 are spoken in TLS from the first octet on.
+    @ivar lmtp: the port where mail comes in by LMTP, 0 where it comes by SMTP.
+    @ivar pids: the roots of its trees of processes, for CPU and memory.
+    @ivar forget: makes the server forget what it has computed, so that the next question is a first one.
     """
 
+    name: str = "osxmail"
     host: str = "127.0.0.1"
-    smtp: int = 25
     imap: int = 143
-    pop3: int = 110
-    imaps: int = 993
+    pop3: int = 0
+    smtp: int = 0
+    lmtp: int = 0
+    imaps: int = 0
+    isTLS: bool = False
+    user: str = "u%d@example.test"
+    password: str = field(default="pw", repr=False)
     domain: str = "example.test"
-    password: str = "pw"
     pids: tuple[int, ...] = ()
+    forget: Callable[[], object] = field(default=lambda: None, eq=False, repr=False)
+    shared: bool = field(init=False)  # one user only
+
+    @shared.default
+    def _isShared(self) -> bool:
+        return "%d" not in self.user
+
+    def login(self, number: int) -> str:
+        return self.user.replace("%d", str(number))
 
     def address(self, number: int) -> str:
-        return f"u{number}@{self.domain}"
+        login = self.login(number)
+        return login if "@" in login else f"{login}@{self.domain}"
+
+    def connect(self, port: int) -> socket.socket:
+        """
+        A connected socket, in TLS where the server wants that; its certificate is not looked at.
+        """
+        connected = socket.create_connection((self.host, port), timeout=600)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.isTLS:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            return context.wrap_socket(connected)
+        return connected
 
 
 class IMAP:
     """
     One IMAP connection.
+
+    @ivar capabilities: what the server advertises after login.
     """
 
-    def __init__(self, server: Server, user: int | None = 0, wrap: object = None) -> None:
-        self.socket = socket.create_connection((server.host, server.imap), timeout=300)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, server: Server, user: int | None = 0) -> None:
+        self.socket = server.connect(server.imap)
+        self.capabilities: frozenset[str] = frozenset()
         self._count = 0
         self._rest = b""
         self._line()
         if user is not None:
-            self.command(f'LOGIN "{server.address(user)}" "{server.password}"')
+            self.command(f'LOGIN "{server.login(user)}" "{server.password}"')
+            self.capabilities = frozenset(self.command("CAPABILITY").decode().upper().split())
 
     def _line(self) -> bytes:
         while b"\n" not in self._rest:
@@ -100,18 +94,18 @@ class IMAP:
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
+    def _tag(self) -> bytes:
+        self._count += 1
+        return b"bench%06dx" % self._count
+
     def command(self, text: str) -> bytes:
         """
         Everything up to and with the tagged OK.
 
         @raise RuntimeError: it was not OK.
         """
-        self._count += 1
-        tag = f"bench{self._count:06d}x".encode()
+        tag = self._tag()
         self.socket.sendall(tag + b" " + text.encode() + b"\r\n")
-        return self._until(tag)
-
-    def _until(self, tag: bytes) -> bytes:
         data = bytearray(self._rest)
         self._rest = b""
         while True:
@@ -119,30 +113,58 @@ class IMAP:
                 start = data.rfind(b"\n", 0, len(data) - 1) + 1
                 if data.startswith(tag + b" ", start):
                     if not data.startswith(tag + b" OK", start):
-                        raise RuntimeError(bytes(data[start:]).decode("utf-8", "replace"))
+                        raise RuntimeError(f"{text}: " + bytes(data[start:]).decode("utf-8", "replace"))
                     return bytes(data)
             more = self.socket.recv(1 << 20)
             if not more:
                 raise ConnectionError("the server closed the connection")
             data += more
 
-    def append(self, mailbox: str, messages: list[bytes]) -> None:
+    def attempt(self, text: str) -> bool:
         """
-        Store messages, pipelined with LITERAL+.
+        Was it OK?
         """
-        out, tags = [], []
-        for body in messages:
-            self._count += 1
-            tag = f"bench{self._count:06d}x".encode()
-            tags.append(tag)
-            out.append(tag + b' APPEND "' + mailbox.encode() + b'" {%d+}\r\n' % len(body) + body + b"\r\n")
-        self.socket.sendall(b"".join(out))
+        try:
+            self.command(text)
+        except RuntimeError:
+            return False
+        return True
+
+    def append(self, mailbox: str, messages: list[tuple[str, bytes]]) -> None:
+        """
+        Store messages, each with what stands before its literal (flags and date, a space at the end, or nothing): in
+        one command where the server can (RFC 3502), pipelined where it can do that (RFC 7888), or one by one.
+        """
+        isMany, isPipelined = "MULTIAPPEND" in self.capabilities, bool({"LITERAL+"} & self.capabilities)
+        plus = b"+" if isPipelined else b""
+        parts = [before.encode() + b"{%d%b}\r\n" % (len(body), plus) for before, body in messages]
+        if isMany and isPipelined:
+            tag = self._tag()
+            texts = [b" " + part + body for part, (_, body) in zip(parts, messages, strict=True)]
+            self.socket.sendall(tag + b' APPEND "' + mailbox.encode() + b'"' + b"".join(texts) + b"\r\n")
+            self._expect(tag)
+            return
+        tags = []
+        for part, (_, body) in zip(parts, messages, strict=True):
+            tags.append(self._tag())
+            start = tags[-1] + b' APPEND "' + mailbox.encode() + b'" ' + part
+            if isPipelined:
+                self.socket.sendall(start + body + b"\r\n")
+                continue
+            self.socket.sendall(start)
+            while not (line := self._line()).startswith(b"+"):
+                if line.startswith(tags[-1]):
+                    raise RuntimeError(line.decode("utf-8", "replace"))
+            self.socket.sendall(body + b"\r\n")
+            self._expect(tags.pop())
         for tag in tags:
-            line = self._line()
-            while not line.startswith(tag):
-                line = self._line()
-            if not line.startswith(tag + b" OK"):
-                raise RuntimeError(line.decode("utf-8", "replace"))
+            self._expect(tag)
+
+    def _expect(self, tag: bytes) -> None:
+        while not (line := self._line()).startswith(tag):
+            pass
+        if not line.startswith(tag + b" OK"):
+            raise RuntimeError(line.decode("utf-8", "replace"))
 
     def count(self, mailbox: str = "INBOX") -> int:
         found = re.search(rb"MESSAGES (\d+)", self.command(f'STATUS "{mailbox}" (MESSAGES)'))
@@ -153,107 +175,36 @@ class IMAP:
         self.socket.close()
 
 
-@frozen
-class Job:
+class POP3:
     """
-    One message to send.
-    """
-
-    recipient: str
-    body: bytes
-    sender: str = "sender@senders.test"
-
-
-@define
-class _Conn:
-    socket: socket.socket
-    steps: Iterator[bytes]
-    inBuffer: bytes = b""
-    outBuffer: bytes = b""
-    sentAt: float = 0.0
-
-
-@define
-class Result:
-    """
-    @ivar started: when the connections stood, by L{now}.
-    @ivar latencies: seconds from the end of DATA to the 250, one for each message accepted.
+    One POP3 connection, logged in.
     """
 
-    started: float = 0.0
-    seconds: float = 0.0
-    latencies: list[float] = field(factory=list)
-    problems: list[str] = field(factory=list)
+    def __init__(self, server: Server, user: int = 0) -> None:
+        self.socket = server.connect(server.pop3)
+        self._rest = b""
+        self._reply(False)
+        self.command(f"USER {server.login(user)}")
+        self.command(f"PASS {server.password}")
 
+    def command(self, text: str, isLong: bool = False) -> bytes:
+        """
+        @raise RuntimeError: -ERR.
+        """
+        self.socket.sendall(text.encode() + b"\r\n")
+        return self._reply(isLong)
 
-def _dialogue(jobs: Iterator[Job]) -> Iterator[bytes]:
-    yield b"EHLO bench.test\r\n"
-    for job in jobs:
-        yield f"MAIL FROM:<{job.sender}>\r\n".encode()
-        yield f"RCPT TO:<{job.recipient}>\r\n".encode()
-        yield b"DATA\r\n"
-        yield job.body + b".\r\n"
-    yield b"QUIT\r\n"
+    def _reply(self, isLong: bool) -> bytes:
+        data = self._rest
+        end = b"\r\n.\r\n" if isLong else b"\r\n"
+        while not data.endswith(end) and not (data.startswith(b"-ERR") and data.endswith(b"\r\n")):
+            more = self.socket.recv(1 << 18)
+            if not more:
+                raise ConnectionError("the server closed the connection")
+            data += more
+        if not data.startswith(b"+OK"):
+            raise RuntimeError(data.decode("utf-8", "replace"))
+        return data
 
-
-def _send(server: Server, jobs: list[Job], connections: int, results: multiprocessing.Queue[Result]) -> None:
-    result = Result()
-    shared = iter(jobs)
-    selector = selectors.DefaultSelector()
-    for _ in range(connections):
-        sock = socket.create_connection((server.host, server.smtp), timeout=30)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setblocking(False)
-        selector.register(sock, selectors.EVENT_READ, _Conn(sock, _dialogue(shared)))
-    started = result.started = now()
-    deadline = started + 300
-    while selector.get_map() and now() < deadline:
-        for key, mask in selector.select(1.0):
-            conn: _Conn = key.data
-            if mask & selectors.EVENT_READ:
-                data = conn.socket.recv(65536)
-                if not data:
-                    selector.unregister(conn.socket)
-                    continue
-                conn.inBuffer += data
-                last = conn.inBuffer.rfind(b"\n", 0, -1) + 1
-                if not conn.inBuffer.endswith(b"\n") or conn.inBuffer[last + 3 : last + 4] == b"-":
-                    continue
-                reply, conn.inBuffer = conn.inBuffer[last:], b""
-                if reply[:1] not in b"23":
-                    result.problems.append(reply.decode("utf-8", "replace").strip())
-                if conn.sentAt:
-                    result.latencies.append(now() - conn.sentAt)
-                    conn.sentAt = 0.0
-                step = next(conn.steps, None)
-                if step is None:
-                    selector.unregister(conn.socket)
-                    conn.socket.close()
-                    continue
-                conn.outBuffer += step
-                if step.endswith(b"\r\n.\r\n"):
-                    conn.sentAt = now()
-            if conn.outBuffer:
-                try:
-                    sent = conn.socket.send(conn.outBuffer)
-                except BlockingIOError:
-                    sent = 0
-                conn.outBuffer = conn.outBuffer[sent:]
-                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if conn.outBuffer else 0)
-                selector.modify(conn.socket, wanted, conn)
-    result.seconds = now() - started
-    results.put(result)
-
-
-def send(server: Server, jobs: list[Job], connections: int) -> Result:
-    """
-    Send all jobs over so many connections, from a process of its own.
-    """
-    results: multiprocessing.Queue[Result] = multiprocessing.Queue()
-    process = multiprocessing.Process(target=_send, args=(server, jobs, connections, results), daemon=True)
-    process.start()
-    result = results.get(timeout=330)
-    process.join()
-    if result.problems:
-        raise RuntimeError(f"{len(result.problems)} refused, the first: {result.problems[0]}")
-    return result
+    def close(self) -> None:
+        self.socket.close()

@@ -4,7 +4,6 @@ An osxmail of our own to measure: started in a temporary folder on free ports, s
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -70,26 +69,3 @@ def osxmail(users: int, sinkPort: int) -> Iterator[Server]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def memoryOctets(pids: tuple[int, ...]) -> int:
-    """
-    Proportional set size of the processes.
-    """
-    total = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1]) * 1024
-    return total
-
-
-def cpuSeconds(pids: tuple[int, ...]) -> float:
-    """
-    CPU time of the processes.
-    """
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")

@@ -39,6 +39,8 @@ from osxmail.mail.record import Group, Record
 if TYPE_CHECKING:
     from osxmail.mail.mime import Rendering
     from osxmail.mail.searchkeys import SearchKey
+    from osxmail.mail.sortcriteria import SortCriterion
+    from osxmail.mail.threading import Threads
 
 # mypy: disable-error-code="empty-body"
 
@@ -336,9 +338,15 @@ class IMailbox(Interface):
         Messages to read, in one hop; at most 100 at a time.
         """
 
-    def renderings(uids: Sequence[int], columns: Sequence[str]) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
+    def renderings(
+        uids: Sequence[int], columns: Sequence[str], isUtf8: bool = False
+    ) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
         """
-        Ready-made bytes: C{"envelope"}, C{"body"}, C{"bodystructure"}; at most 2,000 UIDs at a time.
+        Ready-made bytes; at most 2,000 UIDs at a time.  Columns are C{"envelope"}, C{"body"}, C{"bodystructure"};
+        C{"savedate"}, decimal seconds since the epoch; C{"emailid"} and C{"threadid"}, without parentheses.
+
+        @param isUtf8: for a client that takes quoted strings in UTF-8: where the message has UTF-8, the first three
+            have it too (RFC 6855 3).  They are ASCII otherwise.
 
         @return: of those of the UIDs that are there, as many from the first on as have 4 MiB together, and one at
             least: where the last is not the last that was asked for, ask for the rest.
@@ -352,10 +360,47 @@ class IMailbox(Interface):
         @raise osxmail.errors.LimitExceeded: too many keywords in the mailbox.
         """
 
-    def search(key: SearchKey, uids: Sequence[int] | None = None) -> Deferred[list[int]]:
+    def search(
+        key: SearchKey, uids: Sequence[int] | None = None, progress: Callable[[int, int], object] | None = None
+    ) -> Deferred[list[int]]:
         """
-        UIDs that match, ascending.  Sequence numbers and RECENT were turned into UIDs by the caller.
+        UIDs that match, ascending.  What only a session knows the caller has resolved: see
+        L{osxmail.mail.searchkeys}.
         @param uids: look at these only.
+        @param progress: called on the reactor now and then while it takes long, with how many messages were looked at
+            and how many there are to look at (RFC 9585).
+        """
+
+    def sort(
+        key: SearchKey,
+        criteria: Sequence[SortCriterion],
+        uids: Sequence[int] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Deferred[list[int]]:
+        """
+        UIDs that match, in the order of the criteria (RFC 5256 3).
+        @param uids: look at these only.
+        @param progress: see L{search}.
+        """
+
+    def thread(
+        key: SearchKey,
+        algorithm: str,
+        uids: Sequence[int] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Deferred[Threads]:
+        """
+        UIDs that match, in threads (RFC 5256 3).
+        @param algorithm: one of L{osxmail.mail.threading.ALGORITHMS}.
+        @param uids: look at these only.
+        @param progress: see L{search}.
+        """
+
+    def relevancies(key: SearchKey, uids: Sequence[int]) -> Deferred[list[int]]:
+        """
+        How well messages that were found match, for FUZZY (RFC 6203 4): for each of the UIDs a score from 1 to 100;
+        one that is gone has 1.  Asked for only where a client wants scores.
+        @param uids: what L{search} has found with this key, or some of it.
         """
 
     def copy(uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
@@ -568,9 +613,7 @@ class IReception(Interface):
         A place for the message, with the limit that counts for this client.
         """
 
-    def accept(
-        client: Client, envelope: Envelope, routes: Sequence[Route], incoming: IIncoming
-    ) -> Deferred[Decision]:
+    def accept(client: Client, envelope: Envelope, routes: Sequence[Route], incoming: IIncoming) -> Deferred[Decision]:
         """
         The end of DATA: one durable act.  C{routes} are the recipients' in the order of the envelope.
         An ACCEPT is on disk.

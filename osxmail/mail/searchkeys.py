@@ -1,9 +1,10 @@
 # -*- test-case-name: tests.unit.mail.test_searchkeys -*-
 """
-What SEARCH looks for, as a frozen tree (RFC 3501 6.4.4, RFC 7162 3.1.5).
+What SEARCH looks for, as a frozen tree (RFC 3501 6.4.4, RFC 5032, RFC 6203, RFC 7162 3.1.5, RFC 8474, RFC 8514).
 
-The grammar (L{osxmail.mail.imapsearch}) makes the tree out of a command.  L{Sequence} and L{Recent} know things
-that only a session knows: it replaces them by L{UidSet} (see L{replaced}) before the store sees the tree.
+The grammar (L{osxmail.mail.imap.searchgrammar}) makes the tree out of a command.  Some leaves ask for things
+that only a session knows: it replaces them (see L{replaced}) before the store sees the tree.  L{Sequence} and
+L{Recent} become L{UidSet}; L{Younger} and L{Older} become L{ArrivedSince}, or L{Not} of it, by the session's clock.
 Texts are C{str}, whatever CHARSET the command had, and match as substrings without regard to case.
 """
 
@@ -214,6 +215,98 @@ class Modseq:
     modseq: int
 
 
+@frozen
+class Younger:
+    """
+    The internal date is no longer ago than so many seconds (RFC 5032).  The store never sees it: see L{ArrivedSince}.
+    """
+
+    intervalSeconds: int
+
+
+@frozen
+class Older:
+    """
+    The internal date is longer ago than so many seconds (RFC 5032): the contrary of L{Younger}.  The store never sees
+    it.
+    """
+
+    intervalSeconds: int
+
+
+@frozen
+class ArrivedSince:
+    """
+    The internal date is this time or later.
+
+    @ivar time: seconds since the epoch.
+    """
+
+    time: int
+
+
+@frozen
+class SavedBefore:
+    """
+    The day in UTC on which the message came into this mailbox is earlier than C{day} (RFC 8514).
+    """
+
+    day: date
+
+
+@frozen
+class SavedOn:
+    """
+    The message came into this mailbox on this day in UTC.
+    """
+
+    day: date
+
+
+@frozen
+class SavedSince:
+    """
+    The message came into this mailbox on this day in UTC or later.
+    """
+
+    day: date
+
+
+@frozen
+class SaveDateSupported:
+    """
+    The mailbox has save dates (RFC 8514 4.2): every one of ours has.
+    """
+
+
+@frozen
+class EmailId:
+    """
+    The message has this EMAILID (RFC 8474 7); see L{osxmail.mail.objectid}.
+    """
+
+    objectId: str
+
+
+@frozen
+class ThreadId:
+    """
+    The message has this THREADID (RFC 8474 7); see L{osxmail.mail.objectid}.
+    """
+
+    objectId: str
+
+
+@frozen
+class Fuzzy:
+    """
+    Something like this (RFC 6203 3): in texts, all the words of what is looked for, in any order and with or without
+    accents; anything else is as it is without FUZZY.  Only a leaf, And, Or and Not stand in it, no Fuzzy.
+    """
+
+    key: SearchKey
+
+
 SearchKey: TypeAlias = (
     All
     | And
@@ -235,12 +328,22 @@ SearchKey: TypeAlias = (
     | Larger
     | Smaller
     | Modseq
+    | Younger
+    | Older
+    | ArrivedSince
+    | SavedBefore
+    | SavedOn
+    | SavedSince
+    | SaveDateSupported
+    | EmailId
+    | ThreadId
+    | Fuzzy
 )
 
 
 def leaves(key: SearchKey) -> Iterator[SearchKey]:
     """
-    The keys of the tree that are not L{And}, L{Or} or L{Not}, from left to right.
+    The keys of the tree that are not L{And}, L{Or}, L{Not} or L{Fuzzy}, from left to right.
     """
     if isinstance(key, And):
         for each in key.keys:
@@ -248,7 +351,7 @@ def leaves(key: SearchKey) -> Iterator[SearchKey]:
     elif isinstance(key, Or):
         yield from leaves(key.left)
         yield from leaves(key.right)
-    elif isinstance(key, Not):
+    elif isinstance(key, Not | Fuzzy):
         yield from leaves(key.key)
     else:
         yield key
@@ -264,4 +367,6 @@ def replaced(key: SearchKey, change: Callable[[SearchKey], SearchKey]) -> Search
         return Or(replaced(key.left, change), replaced(key.right, change))
     if isinstance(key, Not):
         return Not(replaced(key.key, change))
+    if isinstance(key, Fuzzy):
+        return Fuzzy(replaced(key.key, change))
     return change(key)

@@ -1,6 +1,8 @@
 # -*- test-case-name: tests.unit.mail.test_objectid -*-
 """
-EMAILID and THREADID (RFC 8474 5): derived from what a message is, never stored.
+MAILBOXID (RFC 8474 4), EMAILID and THREADID (RFC 8474 5): derived from what a mailbox or a message is, never stored.
+
+A MAILBOXID is the store's number for the mailbox, which it keeps when it is renamed and which no other ever gets.
 
 An EMAILID names the octets and the prefix of a message, neither of which ever changes: C{E123-1}, or C{E123} where
 there is no prefix.  COPY and MOVE keep it (RFC 8474 5.1).
@@ -20,6 +22,13 @@ from osxmail.mail.mimestructure import SortKeys
 THREADID_DIGITS = 32  # hexadecimal: 128 bits
 
 _EMAILID = re.compile(r"E([1-9][0-9]{0,17})(?:-([1-9][0-9]{0,8}))?")
+
+
+def mailboxId(number: int) -> str:
+    """
+    The MAILBOXID of the mailbox that has this number in the store.
+    """
+    return f"M{number}"
 
 
 def emailId(octetsId: int, prefix: int) -> str:

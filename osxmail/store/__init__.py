@@ -12,7 +12,8 @@ after its fsync.  The parts meet inside that transaction, and only there:
    batch; C{queuerows} and C{trace} write their part of it.
  - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{flagging}, C{copying}, C{expunging}:
    what is done to it; C{changes}: what has changed since.
- - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read.  C{search}: SEARCH.
+ - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read; C{renderings}: what is
+   ready-made of them.  C{search}: SEARCH.
  - C{queuetable}: the relay queue.  C{domains}, C{localaccounts}, C{settingrows}: what administrators keep.
  - C{store}: composes them, and is the L{osxmail.interfaces.IMailStore}.
 

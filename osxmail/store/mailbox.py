@@ -60,11 +60,13 @@ class Mailbox:
         """
         return self._parts.rows.messages(self.mailboxId, uids)
 
-    def renderings(self, uids: Sequence[int], columns: Sequence[str]) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
+    def renderings(
+        self, uids: Sequence[int], columns: Sequence[str], isUtf8: bool = False
+    ) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
         """
         See L{IMailbox.renderings}.
         """
-        return self._parts.rows.renderings(self.mailboxId, uids, columns)
+        return self._parts.renderings.renderings(self.mailboxId, uids, columns, isUtf8)
 
     def search(self, key: SearchKey, uids: Sequence[int] | None = None) -> Deferred[list[int]]:
         """

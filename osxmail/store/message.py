@@ -18,14 +18,11 @@ from osxmail.interfaces import IMessage
 from osxmail.mail.mime import Rendering, renderMessage
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
-from osxmail.store.numbers import UidCondition, numbersFrom
+from osxmail.store.numbers import UidCondition
 from osxmail.store.octets import Octets, Place
 
 MAX_MESSAGES_AT_ONCE = 100
 READ_OCTETS = 256 * 1024  # in one call
-MAX_RENDERINGS_AT_ONCE = 2_000
-RENDERINGS_OCTETS = 4 * 1024 * 1024  # of one answer; one rendering may be larger
-RENDERED_COLUMNS = frozenset({"envelope", "body", "bodystructure"})
 
 
 @implementer(IMessage)
@@ -180,20 +177,6 @@ class MessageRows:
 
         return self._database.read(read, isSingle=True)
 
-    def renderings(
-        self, mailboxId: int, uids: Sequence[int], columns: Sequence[str]
-    ) -> Deferred[list[tuple[int, tuple[bytes, ...]]]]:
-        """
-        See L{osxmail.interfaces.IMailbox.renderings}.
-        """
-        if len(uids) > MAX_RENDERINGS_AT_ONCE:
-            return fail(ValueError(f"{len(uids)} renderings at once"))
-        if not RENDERED_COLUMNS.issuperset(columns):
-            return fail(ValueError(f"no such columns: {columns}"))
-        if not uids or not columns:
-            return succeed([])
-        return self._database.read(lambda txn: _boundedRenderings(txn, mailboxId, uids, columns), isSingle=True)
-
 
 def requireMailbox(txn: Transaction, mailboxId: int) -> None:
     """
@@ -201,63 +184,3 @@ def requireMailbox(txn: Transaction, mailboxId: int) -> None:
     """
     if txn.execute("SELECT 1 FROM mailbox WHERE id = ?", (mailboxId,)).fetchone() is None:
         raise NoSuchMailbox("deleted meanwhile")
-
-
-def _boundedRenderings(
-    txn: Transaction, mailboxId: int, uids: Sequence[int], columns: Sequence[str]
-) -> list[tuple[int, tuple[bytes, ...]]]:
-    """
-    Those that fit.  Lengths stand in front of the rows and are read without what they are the lengths of.
-    """
-    length = " + ".join(f"length(r.{name})" for name in columns)
-    source = "FROM message m JOIN rendering r ON r.octets_id = m.octets_id WHERE m.mailbox_id = :mailbox"
-    condition = UidCondition(uids)
-    args = {"mailbox": mailboxId, **condition.args}
-    total = txn.execute(f"SELECT sum({length}) {source}{condition.sql}", args).fetchone()[0] or 0
-    if total <= RENDERINGS_OCTETS:
-        return _renderings(txn, mailboxId, condition, columns)
-    row = txn.execute(
-        f"SELECT group_concat(uid), group_concat(octets) FROM (SELECT m.uid, {length} AS octets"
-        f" {source}{condition.sql} ORDER BY m.uid)",
-        args,
-    ).fetchone()
-    # Each statement sees its own state: what is removed between them is passed over.
-    fitting: list[int] = []
-    octets = 0
-    for uid, size in zip(numbersFrom(row[0], "I"), numbersFrom(row[1], "I"), strict=True):
-        if fitting and octets + size > RENDERINGS_OCTETS:
-            found = _renderings(txn, mailboxId, UidCondition(fitting), columns)
-            if found:
-                return found
-            fitting, octets = [], 0
-        fitting.append(uid)
-        octets += size
-    return _renderings(txn, mailboxId, UidCondition(fitting), columns)
-
-
-def _renderings(
-    txn: Transaction, mailboxId: int, condition: UidCondition, columns: Sequence[str]
-) -> list[tuple[int, tuple[bytes, ...]]]:
-    # All in one row: the texts joined, and their lengths to cut them by.
-    joined = ", ".join(f"CAST(group_concat({name}, '') AS BLOB), group_concat(length({name}))" for name in columns)
-    row = txn.execute(
-        f"""SELECT group_concat(uid), {joined} FROM
-            (SELECT m.uid, {", ".join(f"r.{name}" for name in columns)}
-                FROM message m JOIN rendering r ON r.octets_id = m.octets_id
-                WHERE m.mailbox_id = :mailbox{condition.sql} ORDER BY m.uid)""",
-        {"mailbox": mailboxId, **condition.args},
-    ).fetchone()
-    uids = numbersFrom(row[0], "I")
-    if not uids:
-        requireMailbox(txn, mailboxId)
-        return []
-    texts = []
-    for index in range(len(columns)):
-        whole, lengths = row[1 + 2 * index], numbersFrom(row[2 + 2 * index], "I")
-        position = 0
-        cut = []
-        for length in lengths:
-            cut.append(whole[position : position + length])
-            position += length
-        texts.append(cut)
-    return list(zip(uids, zip(*texts, strict=True), strict=True))

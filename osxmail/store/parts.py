@@ -13,6 +13,7 @@ from osxmail.store.accepting import Accepting
 from osxmail.store.database import Database
 from osxmail.store.message import MessageRows
 from osxmail.store.octets import Octets
+from osxmail.store.renderings import RenderingRows
 from osxmail.store.search import Search
 from osxmail.store.shelf import Shelf
 
@@ -30,6 +31,7 @@ class Parts:
     octets: Octets
     accepting: Accepting
     rows: MessageRows
+    renderings: RenderingRows
     shelf: Shelf
     search: Search
     now: Callable[[], float]

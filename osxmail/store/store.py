@@ -28,6 +28,7 @@ from osxmail.store.octets import Octets
 from osxmail.store.parts import Parts
 from osxmail.store.queueid import QueueIds
 from osxmail.store.queuetable import QueueTable
+from osxmail.store.renderings import RenderingRows
 from osxmail.store.search import Search
 from osxmail.store.shelf import Shelf
 from osxmail.store.trace import TraceTable
@@ -69,6 +70,7 @@ class Store:
             self.octets,
             accepting,
             MessageRows(self.database, self.octets),
+            RenderingRows(self.database),
             shelf,
             Search(self.database, self.octets),
             now,

@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.unit.mail.imap.test_fetchattributes -*-
 """
-What FETCH asks for (RFC 3501 6.4.5, RFC 7162 3.1.4.1), as values.
+What FETCH asks for (RFC 3501 6.4.5, RFC 9051 6.4.5, and the extensions that we have), as values.
 """
 
 from __future__ import annotations
@@ -22,8 +22,15 @@ _PLAIN_FIELD = re.compile(rb"[!#$&'+,\-./0-9;<=>?@A-Z\[^_`a-z|}~]+")
 
 #: Items that the snapshot knows.
 SNAPSHOT_ITEMS = frozenset({"UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "MODSEQ"})
-#: Items that were rendered when the message arrived, and the column each is in.
-RENDERED_ITEMS = {"ENVELOPE": "envelope", "BODY": "body", "BODYSTRUCTURE": "bodystructure"}
+#: Items that the store has ready-made, and the column each is in (see L{osxmail.interfaces.IMailbox.renderings}).
+RENDERED_ITEMS = {
+    "ENVELOPE": "envelope",
+    "BODY": "body",
+    "BODYSTRUCTURE": "bodystructure",
+    "SAVEDATE": "savedate",  # RFC 8514 3
+    "EMAILID": "emailid",  # RFC 8474 5.1
+    "THREADID": "threadid",  # RFC 8474 5.2
+}
 
 _MACROS = {
     "ALL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"),
@@ -36,7 +43,7 @@ _SIMPLE = SNAPSHOT_ITEMS | frozenset(RENDERED_ITEMS)
 @frozen
 class BodySection:
     """
-    BODY[…] in one of its forms.
+    BODY[…] in one of its forms, or BINARY[…] (RFC 3516 4.2).
 
     @ivar label: how the answer calls it: C{b"BODY[1.MIME]<0>"}, C{b"RFC822"}.
     @ivar part: the numbers before the text part; empty for the message itself.
@@ -45,6 +52,8 @@ class BodySection:
     @ivar origin: the first octet wanted.
     @ivar length: how many at most; C{None} for all.
     @ivar isPeek: does not set C{\\Seen}.
+    @ivar isDecoded: BINARY: without its transfer encoding.
+    @ivar isSize: BINARY.SIZE: only how long that is.
     """
 
     label: bytes
@@ -54,6 +63,8 @@ class BodySection:
     origin: int = 0
     length: int | None = None
     isPeek: bool = True
+    isDecoded: bool = False
+    isSize: bool = False
 
 
 #: A simple item by its name, or a section.
@@ -130,12 +141,65 @@ def _item(cursor: Cursor) -> FetchItem:
         return _section(cursor, True)
     if cursor.takes(b"BODY["):
         return _section(cursor, False)
+    if cursor.takes(b"BINARY.PEEK["):
+        return _binary(cursor, True)
+    if cursor.takes(b"BINARY["):
+        return _binary(cursor, False)
+    if cursor.takes(b"BINARY.SIZE["):
+        part = _part(cursor)
+        return BodySection(b"BINARY.SIZE" + _label(part), part, isDecoded=True, isSize=True)
     name = cursor.atom("an item to fetch")
     if name in _SIMPLE:
         return name
     if name in _RFC822:
         return _RFC822[name]
     raise BadCommand("no such item to fetch")
+
+
+def _number(cursor: Cursor, part: list[int]) -> None:
+    number = cursor.number(what="a part number")
+    if number == 0 or len(part) >= MAX_PART_DEPTH:
+        raise BadCommand("no such part")
+    part.append(number)
+
+
+def _label(part: tuple[int, ...], text: bytes = b"") -> bytes:
+    return b"[%b]" % b".".join([b"%d" % number for number in part] + ([text] if text else []))
+
+
+def _part(cursor: Cursor) -> tuple[int, ...]:
+    """
+    RFC 3516 7: section-binary, after its opening bracket.
+    """
+    part: list[int] = []
+    while not cursor.takes(b"]"):
+        if part:
+            cursor.expect(b".", "a dot or the end of the section")
+        _number(cursor, part)
+    return tuple(part)
+
+
+def _binary(cursor: Cursor, isPeek: bool) -> BodySection:
+    part = _part(cursor)
+    origin, length, suffix = _partial(cursor)
+    return BodySection(
+        b"BINARY" + _label(part) + suffix, part, origin=origin, length=length, isPeek=isPeek, isDecoded=True
+    )
+
+
+def _partial(cursor: Cursor) -> tuple[int, int | None, bytes]:
+    """
+    C{<origin.length>}, if it stands here, and how the answer repeats it.
+    """
+    if not cursor.takes(b"<"):
+        return 0, None, b""
+    origin = cursor.number()
+    cursor.expect(b".", "a dot")
+    length = cursor.number()
+    if length == 0:  # RFC 3501 9: nz-number
+        raise BadCommand("a partial fetch has at least one octet")
+    cursor.expect(b">", "the end of the partial fetch")
+    return origin, length, b"<%d>" % origin
 
 
 def _section(cursor: Cursor, isPeek: bool) -> BodySection:
@@ -146,10 +210,7 @@ def _section(cursor: Cursor, isPeek: bool) -> BodySection:
         if part:
             cursor.expect(b".", "a dot")
         if cursor.looksAtDigit:
-            number = cursor.number(what="a part number")
-            if number == 0 or len(part) >= MAX_PART_DEPTH:
-                raise BadCommand("no such part")
-            part.append(number)
+            _number(cursor, part)
             continue
         what = _sectionText(cursor, bool(part))
         if what.startswith("HEADER.FIELDS"):
@@ -157,19 +218,11 @@ def _section(cursor: Cursor, isPeek: bool) -> BodySection:
             fields = _fieldList(cursor)
         break
     cursor.expect(b"]", "the end of the section")
-    label = b".".join([b"%d" % number for number in part] + ([what.encode("ascii")] if what else []))
+    text = what.encode("ascii")
     if fields:
-        label += b" (" + b" ".join(_renderedField(field) for field in fields) + b")"
-    label = b"BODY[" + label + b"]"
-    origin, length = 0, None
-    if cursor.takes(b"<"):
-        origin = cursor.number()
-        cursor.expect(b".", "a dot")
-        length = cursor.number()
-        if length == 0:  # RFC 3501 9: nz-number
-            raise BadCommand("a partial fetch has at least one octet")
-        cursor.expect(b">", "the end of the partial fetch")
-        label += b"<%d>" % origin
+        text += b" (" + b" ".join(_renderedField(field) for field in fields) + b")"
+    origin, length, suffix = _partial(cursor)
+    label = b"BODY" + _label(tuple(part), text) + suffix
     names = frozenset(field.lower() for field in fields)
     return BodySection(label, tuple(part), what, names, origin, length, isPeek)
 

@@ -134,9 +134,14 @@ def renderListing(
     )  # fmt: skip
 
 
-def renderStatus(name: str, numbers: Sequence[tuple[str, int]], isUtf8: bool = False) -> bytes:
+def renderStatus(name: str, values: Sequence[tuple[str, int | bytes]], isUtf8: bool = False) -> bytes:
     """
     A STATUS response, with CRLF.
+
+    @param values: each item with its number, or with what it has instead, as it is written.
     """
-    items = b" ".join(b"%b %d" % (item.encode("ascii"), number) for item, number in numbers)
+    items = b" ".join(
+        b"%b %b" % (item.encode("ascii"), value if isinstance(value, bytes) else b"%d" % value)
+        for item, value in values
+    )
     return b"* STATUS %b (%b)\r\n" % (renderMailbox(name, isUtf8), items)

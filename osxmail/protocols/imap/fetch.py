@@ -7,11 +7,13 @@ arrived, and bodies are streamed, so that a slow client holds nothing.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from osxmail.mail.flags import SEEN
 from osxmail.mail.imap.command import Fetch
 from osxmail.mail.imap.fetchattributes import SNAPSHOT_ITEMS, FetchItems
+from osxmail.mail.imap.response import renderDate
 from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellKeywords
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.messages import GONE
@@ -29,7 +31,20 @@ BATCH_MESSAGES = 100
 GATHERED_OCTETS = 65536
 GATHERED_MESSAGES = 16
 
-_RENDERED_NAMES = {"envelope": b"ENVELOPE ", "body": b"BODY ", "bodystructure": b"BODYSTRUCTURE "}
+_RENDERED_NAMES = {
+    "envelope": b"ENVELOPE ",
+    "body": b"BODY ",
+    "bodystructure": b"BODYSTRUCTURE ",
+    "savedate": b"SAVEDATE ",
+    "emailid": b"EMAILID ",
+    "threadid": b"THREADID ",
+}
+#: What makes of a column's octets what FETCH says; the others are ready-made.
+_RENDERED_FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "savedate": lambda seconds: renderDate(int(seconds)),
+    "emailid": b"(%b)".__mod__,
+    "threadid": b"(%b)".__mod__,
+}
 
 
 async def fetch(session: Imap, command: Fetch) -> bytes:
@@ -82,6 +97,8 @@ class _Answer:
         self._pace = Pace(session.letOthers)
         self._columns = items.needs
         self._names = [_RENDERED_NAMES[column] for column in items.needs]
+        self._forms = [_RENDERED_FORMS.get(column) for column in items.needs]
+        self._isPlain = not any(self._forms)
         simple = tuple(name for name in items.simple if name in SNAPSHOT_ITEMS)
         self._lines = Lines(view, simple)
         # RFC 3501 7.4.2: where \Seen is set, the response has FLAGS.
@@ -114,13 +131,23 @@ class _Answer:
     async def withRenderings(self, indexes: Indexes) -> None:
         uids = self._wantedUids(indexes)
         while uids:
-            rows = await self._view.mailbox.renderings(uids, self._columns)
+            rows = await self._renderings(uids)
             rest = _after(uids, rows)
             self._writeRendered(uids[: len(uids) - len(rest)], rows)
             uids = rest
             if uids:
                 await self._session.drain()
                 await self._session.letOthers()
+
+    async def _renderings(self, uids: list[int]) -> list[tuple[int, tuple[bytes, ...]]]:
+        rows = await self._view.mailbox.renderings(uids, self._columns, self._session.isUtf8)
+        if self._isPlain:
+            return rows
+        forms = self._forms
+        return [
+            (uid, tuple([text if form is None else form(text) for form, text in zip(forms, texts, strict=True)]))
+            for uid, texts in rows
+        ]
 
     def _writeRendered(self, uids: list[int], rows: list[tuple[int, tuple[bytes, ...]]]) -> None:
         located = self._view.located([index for index in (self._view.indexOf(uid) for uid, _ in rows) if index >= 0])
@@ -140,7 +167,7 @@ class _Answer:
             rendered: list[tuple[int, tuple[bytes, ...]]] = []
             rest: list[int] = []
             if self._columns:
-                rendered = await self._view.mailbox.renderings(uids, self._columns)
+                rendered = await self._renderings(uids)
                 rest = _after(uids, rendered)
             await self._sectionsOf(uids[: len(uids) - len(rest)], dict(rendered))
             uids = rest

@@ -15,6 +15,7 @@ from osxmail.mail.flags import SEEN
 from osxmail.mail.imap.command import Create, ListMailboxes, Named, Plain, Rename, Select, Status
 from osxmail.mail.imap.response import renderListing, renderStatus
 from osxmail.mail.mailboxname import INBOX, Pattern, parents
+from osxmail.mail.objectid import mailboxId
 from osxmail.mail.searchkeys import UidSet
 from osxmail.mail.sequenceset import MAX_NUMBER
 from osxmail.protocols.imap.changes import renderKeywords
@@ -81,7 +82,8 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         lines.append(b"* OK [UNSEEN %d] The first unseen message\r\n" % unseen)
     lines.append(
         b"* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] The next UID\r\n* OK [HIGHESTMODSEQ %d] Highest\r\n"
-        % (status.uidvalidity, view.uidnext, view.modseq)
+        b"* OK [MAILBOXID %b] The mailbox's id\r\n"  # RFC 8474 4.2
+        % (status.uidvalidity, view.uidnext, view.modseq, _mailboxId(mailbox.mailboxId))
     )
     session.write(b"".join(lines))
     return b"OK [READ-ONLY] EXAMINE completed" if isReadOnly else b"OK [READ-WRITE] SELECT completed"
@@ -91,8 +93,13 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
 
 
 async def create(session: Imap, command: Create) -> bytes:
-    await session.ownAccount().createMailbox(command.mailbox, command.specialUse)
-    return b"OK CREATE completed"
+    mailbox = await session.ownAccount().createMailbox(command.mailbox, command.specialUse)
+    # RFC 8474 4.1
+    return b"OK [MAILBOXID %b] CREATE completed" % _mailboxId(mailbox.mailboxId)
+
+
+def _mailboxId(number: int) -> bytes:
+    return b"(%b)" % mailboxId(number).encode("ascii")
 
 
 async def delete(session: Imap, command: Named) -> bytes:
@@ -308,8 +315,8 @@ async def status(session: Imap, command: Status) -> bytes:
 
 async def _numbers(
     session: Imap, status: MailboxStatus, mailbox: IMailbox | None, items: tuple[str, ...]
-) -> list[tuple[str, int]]:
-    numbers = {
+) -> list[tuple[str, int | bytes]]:
+    numbers: dict[str, int | bytes] = {
         "MESSAGES": status.messages,
         "UIDNEXT": status.uidnext,
         "UIDVALIDITY": status.uidvalidity,
@@ -317,6 +324,7 @@ async def _numbers(
         "HIGHESTMODSEQ": status.highestModseq,
         "SIZE": status.sizeOctets,
         "DELETED": status.deleted,
+        "MAILBOXID": _mailboxId(status.mailboxId),
     }
     if "RECENT" in items:
         recent = 0

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 
 from osxmail.errors import StoreDamaged
 from osxmail.protocols.imap import fetch, searching
-from osxmail.store import message as storedMessages
+from osxmail.store import renderings as storedRenderings
 from osxmail.store import search as storedSearch
 from osxmail.store.message import Message
 from tests.unit.protocols.imap.sessions import SessionCase, Turns
@@ -125,7 +125,7 @@ class HardWorkTests(SessionCase):
         """
         However large they are, few are in memory at once, and all of them come, once.
         """
-        self.patch(storedMessages, "RENDERINGS_OCTETS", 1000)
+        self.patch(storedRenderings, "RENDERINGS_OCTETS", 1000)
         await self.fill(*[b"Subject: %b\r\n\r\nBody\r\n" % (b"%d" % n * 40 * (n % 30 + 1)) for n in range(40)])
         await self.inbox.remove([3, 17, 40])
         client = await self.selected()

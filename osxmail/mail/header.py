@@ -69,9 +69,13 @@ def parseMessageId(value: bytes) -> str:
 
 def messageIds(value: bytes, limit: int = 100) -> tuple[str, ...]:
     """
-    The identifiers in a field's value (References), the last C{limit} of them.
+    The identifiers in a field's value (References): of more than C{limit} the first, which is the root of the thread,
+    and the last.
     """
-    return tuple(each.decode("ascii", "replace") for each in _MESSAGE_ID.findall(value)[-limit:])
+    found = _MESSAGE_ID.findall(value)
+    if len(found) > limit:
+        found = [found[0], *found[1 - limit :]]
+    return tuple(each.decode("ascii", "replace") for each in found)
 
 
 def headerEnd(octets: bytes) -> int:

@@ -279,11 +279,12 @@ class _Scan:
         keys = _NO_KEYS
         if depth == 0:
             subject, isReply = baseSubject(decodeWords(given.get(b"subject", b"")))
-            references = given.get(b"references") or given.get(b"in-reply-to") or b""
+            # RFC 5256 3: where References has no identifier, the first of In-Reply-To.
+            references = messageIds(given.get(b"references", b"")) or messageIds(given.get(b"in-reply-to", b""))[:1]
             sender, to, cc = (decodeWords(each).casefold() if each else "" for each in mailboxes)
             sent: SentDate | None = parseDate(given[b"date"]) if b"date" in given else None
             identifier = parseMessageId(given.get(b"message-id", b""))
-            keys = SortKeys(subject, isReply, sent, sender, to, cc, identifier, messageIds(references))
+            keys = SortKeys(subject, isReply, sent, sender, to, cc, identifier, references)
         return found._replace(envelope=envelope, keys=keys)
 
     def bodyPart(self, start: int, end: int, depth: int, default: MediaType) -> _Steps:

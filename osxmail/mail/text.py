@@ -2,8 +2,11 @@
 """
 The text of a message, for searching (RFC 3501 6.4.4): decoded from its transfer encodings and charsets, in pieces.
 
-Text parts count, the header fields of parts and of messages within, and what stands before and after the parts of a
-multipart.  Parts that are no text (attachments) have no text.
+Text parts count (of HTML, what a reader sees), the header fields of parts and of messages within, and what stands
+before and after the parts of a multipart.  Parts that are no text (attachments) have no text.
+
+Texts are compared as i;unicode-casemap does (RFC 5051, which RFC 5255 4.3 asks for): what is equal there is equal here.
+We go further in one thing: full case folding, so that also C{ß} and C{SS} are equal.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import TypeAlias
 from osxmail.mail.charset import codecName, decodeText
 from osxmail.mail.encodedword import decodeWords
 from osxmail.mail.header import MAX_FIELDS, MAX_HEADER_OCTETS, firstFields, unfolded
+from osxmail.mail.htmltext import HtmlText
 from osxmail.mail.mediatype import firstWord, parseMediaType
 from osxmail.mail.mimestructure import MESSAGE, MULTIPART, TEXT, Part
 
@@ -29,6 +33,7 @@ Reader: TypeAlias = Callable[[int, int], bytes]
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(range(256)).translate(None, _BASE64)
+_ACCENTS = re.compile("[\u0300-\u036f]+")
 _HEX_TAIL = re.compile(rb"=[0-9A-Fa-f]?\Z")
 
 #: Stands between texts that do not belong together: nothing matches across it.
@@ -37,16 +42,34 @@ BREAK = ""
 
 def folded(text: str) -> str:
     """
-    Text as it is compared: composed characters, case folded.
+    Text as it is compared: decomposed (NFKD), case folded.  Folding twice changes nothing, nor does an upper case
+    before it.
     """
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFC", text.casefold())
+    # Decomposing gives capitals (of U+210C), folding gives what is to be decomposed.
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    # RFC 5051 2: the title case of a dotless i is I.
+    return text.replace("ı", "i")
 
 
-def contains(pieces: Iterable[str], wanted: str) -> bool:
+def collated(text: str) -> str:
     """
-    Does C{wanted}, which is L{folded} already, stand in the text that comes in pieces, across their borders too?
+    Text as it is sorted: in the order of the code points of what is L{folded}, as capitals (RFC 5051 2; RFC 5256 2.2).
+    """
+    return folded(text).upper()
+
+
+def withoutAccents(text: str) -> str:
+    """
+    Folded text without the marks that stand above and below letters.
+    """
+    return text if text.isascii() else _ACCENTS.sub("", text)
+
+
+def contains(pieces: Iterable[str], wanted: str, fold: Callable[[str], str] = folded) -> bool:
+    """
+    Does C{wanted}, which is folded already, stand in the text that comes in pieces, across their borders too?
     """
     overlap = len(wanted) - 1
     rest = ""
@@ -54,7 +77,7 @@ def contains(pieces: Iterable[str], wanted: str) -> bool:
         if piece == BREAK:
             rest = ""
             continue
-        text = rest + folded(piece)
+        text = rest + fold(piece)
         if wanted in text:
             return True
         rest = text[-overlap:] if overlap > 0 else ""
@@ -125,7 +148,8 @@ def _readUpTo(read: Reader, start: int, end: int, limit: int) -> bytes:
 def _leafText(part: Part, read: Reader) -> Iterator[str]:
     header = _readUpTo(read, part.headerOffset, part.bodyOffset, MAX_HEADER_OCTETS)
     found = firstFields(header, (b"content-type", b"content-transfer-encoding"))
-    charset = parseMediaType(found[b"content-type"]).charset if b"content-type" in found else ""
+    media = parseMediaType(found[b"content-type"]) if b"content-type" in found else None
+    charset = media.charset if media is not None else ""
     encoding = (firstWord(found.get(b"content-transfer-encoding")) or b"").lower()
     if encoding == b"base64":
         octets = _base64(part, read)
@@ -133,7 +157,19 @@ def _leafText(part: Part, read: Reader) -> Iterator[str]:
         octets = _quotedPrintable(part, read)
     else:
         octets = _pieces(part, read)
-    return _decoded(octets, charset)
+    texts = _decoded(octets, charset)
+    return _seen(texts) if media is not None and media.subtype == b"html" else texts
+
+
+def _seen(pieces: Iterator[str]) -> Iterator[str]:
+    html = HtmlText()
+    for piece in pieces:
+        text = html.feed(piece)
+        if text:
+            yield text
+    text = html.feed("", True)
+    if text:
+        yield text
 
 
 def _pieces(part: Part, read: Reader) -> Iterator[bytes]:

@@ -65,7 +65,8 @@ class FieldsTests(SynchronousTestCase):
     def test_messageIds(self) -> None:
         self.assertEqual(parseMessageId(b" <1@example.test> <2@b>"), "1@example.test")
         self.assertEqual(parseMessageId(b"none"), "")
-        self.assertEqual(messageIds(b"<a@b> <c@d>\t<e@f>", 2), ("c@d", "e@f"))
+        self.assertEqual(messageIds(b"<a@b> <c@d>\t<e@f>", 2), ("a@b", "e@f"))
+        self.assertEqual(messageIds(b"<a@b> <c@d>\t<e@f>", 3), ("a@b", "c@d", "e@f"))
 
     def test_limits(self) -> None:
         self.assertEqual(len(list(fields(b"a: b\r\n" * (MAX_FIELDS + 10)))), MAX_FIELDS + 1)

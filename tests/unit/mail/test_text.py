@@ -6,13 +6,23 @@ from __future__ import annotations
 
 import base64
 import quopri
+import unicodedata
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail.mime import renderMessage
-from osxmail.mail.text import BREAK, PIECE_OCTETS, bodyTexts, contains, folded, headerText
+from osxmail.mail.text import (
+    BREAK,
+    PIECE_OCTETS,
+    bodyTexts,
+    collated,
+    contains,
+    folded,
+    headerText,
+    withoutAccents,
+)
 
 
 def texts(message: bytes, limit: int = PIECE_OCTETS) -> list[str]:
@@ -48,6 +58,14 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(texts(leaf(text.encode("utf-16"), "utf-16", "binary")), [text])
         self.assertEqual(texts(b"\r\n" + text.encode("cp1252")), [text])
         self.assertEqual(texts(leaf(b"abc", "no-such")), ["abc"])
+
+    def test_html(self) -> None:
+        """
+        What a reader sees, across the pieces in which it is read.
+        """
+        html = "<html><style>p {}</style><p>Gr&uuml;<b>ße</b>" + " <i>x</i>" * 20_000 + "<p title=secret>end</html>"
+        message = leaf(html.encode()).replace(b"text/plain", b"text/HTML")
+        self.assertEqual(texts(message), ["Grüße" + " x" * 20_000 + " end "])
 
     def test_parts(self) -> None:
         message = (
@@ -127,6 +145,36 @@ class ContainsTests(SynchronousTestCase):
     def test_folded(self) -> None:
         self.assertEqual(folded("Straße"), folded("STRASSE"))
         self.assertEqual(folded("e\u0301"), folded("\u00c9"))
+
+    def test_unicodeCasemap(self) -> None:
+        """
+        RFC 5051 2: what i;unicode-casemap makes equal, simple title case and then decomposition, is equal here; and
+        folding again, before or after an upper case, changes nothing.
+        """
+        count = 0
+        for number in range(0x20000):
+            character = chr(number)
+            title = character.title()
+            if len(title) != 1:
+                title = character  # only full case mapping has more than one; RFC 5051 takes the simple one
+            if title == character and not unicodedata.decomposition(character):
+                continue
+            count += 1
+            known = folded(character)
+            self.assertEqual(known, folded(unicodedata.normalize("NFKD", title)), hex(number))
+            self.assertEqual(known, folded(known), hex(number))
+            self.assertEqual(known, folded(collated(character)), hex(number))
+            self.assertEqual(collated(character), collated(known), hex(number))
+        self.assertGreater(count, 5000)
+
+    def test_collated(self) -> None:
+        """
+        RFC 4790 9.2.1, RFC 5051 2: letters are compared as capitals, so that an underscore comes after them.
+        """
+        self.assertEqual(sorted(["_", "b", "A", "c", "Ä", "1"], key=collated), ["1", "A", "Ä", "b", "c", "_"])
+
+    def test_accents(self) -> None:
+        self.assertEqual(withoutAccents(folded("Ångström, naïve, Ελλάδα")), "angstrom, naive, ελλαδα")
 
     def test_break(self) -> None:
         self.assertTrue(contains(["ab", "cd"], "bc"))

@@ -64,6 +64,12 @@ class NotAllowed(MailError):
     """
 
 
+class HasChildren(NotAllowed):
+    """
+    A mailbox that has others below is not deleted.
+    """
+
+
 class AuthenticationFailed(NotAllowed):
     """
     Wrong login or wrong password: nobody outside is told which.

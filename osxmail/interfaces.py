@@ -29,12 +29,14 @@ from osxmail.mail.acceptance import (
     QueueLease,
     QueueOutcome,
     Quota,
+    SharedMailbox,
     TraceEvent,
 )
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Decision, DeliveryStatus, Route
 from osxmail.mail.envelope import Client, Envelope, Recipient
 from osxmail.mail.record import Group, Record
+from osxmail.mail.rights import AccessEntry
 
 if TYPE_CHECKING:
     from osxmail.mail.mime import Rendering
@@ -188,6 +190,36 @@ class IMailStore(Interface):
         @raise osxmail.errors.NoSuchAccount:
         """
 
+    accessVersion: int = Attribute("another number as soon as this process has changed an access list")
+
+    def accountWithAddress(address: Address) -> Deferred[IAccount | None]:
+        """
+        The account whose primary address this was when its owner was seen last.
+        """
+
+    def accountsAfter(key: str, limit: int) -> Deferred[tuple[IAccount, ...]]:
+        """
+        Accounts of people, in the order of the keys of their addresses.
+
+        @param key: begin behind this one.
+        """
+
+    def sharedAccount() -> Deferred[IAccount]:
+        """
+        The account of the mailboxes that are nobody's.
+        """
+
+    def sharedWith(identifiers: Sequence[str]) -> Deferred[tuple[SharedMailbox, ...]]:
+        """
+        The mailboxes whose access lists grant something to one of these identifiers, in the order of the keys of their
+        owners' addresses, then as in L{IAccount.listMailboxes}.
+        """
+
+    def groupsWithAccess() -> Deferred[tuple[str, ...]]:
+        """
+        The identifiers of groups that access lists name, in order.
+        """
+
     def recordTrace(events: Sequence[TraceEvent]) -> Deferred[None]:
         """
         Remember what happened to messages, in a batch.
@@ -207,6 +239,7 @@ class IAccount(Interface):
     """
 
     accountId: str = Attribute("the directory's identifier")
+    address: str = Attribute("the primary address; empty for the account of the shared mailboxes")
 
     def listMailboxes() -> Deferred[tuple[MailboxStatus, ...]]:
         """
@@ -225,9 +258,21 @@ class IAccount(Interface):
         @raise osxmail.errors.NoSuchMailbox:
         """
 
+    def find(name: str) -> Deferred[tuple[IMailbox, tuple[AccessEntry, ...]]]:
+        """
+        L{mailbox} and its access list at once.
+
+        @raise osxmail.errors.NoSuchMailbox:
+        """
+
+    def mailboxAt(mailboxId: int) -> IMailbox:
+        """
+        The mailbox of this number, which was listed as one of this account's: nobody is asked.
+        """
+
     def createMailbox(name: str, specialUse: str = "") -> Deferred[IMailbox]:
         """
-        Make it, and what is missing above it.
+        Make it, and what is missing above it, each with the access list of the mailbox above.
 
         @raise osxmail.errors.AlreadyExists:
         @raise osxmail.errors.LimitExceeded: too deep, too long, too many.
@@ -236,7 +281,8 @@ class IAccount(Interface):
     def deleteMailbox(name: str) -> Deferred[None]:
         """
         @raise osxmail.errors.NoSuchMailbox:
-        @raise osxmail.errors.NotAllowed: INBOX, or it has mailboxes below.
+        @raise osxmail.errors.NotAllowed: INBOX.
+        @raise osxmail.errors.HasChildren: it has mailboxes below.
         """
 
     def renameMailbox(name: str, newName: str) -> Deferred[None]:
@@ -246,9 +292,16 @@ class IAccount(Interface):
 
     def quota() -> Deferred[Quota]: ...
 
-    def setQuota(limitOctets: int) -> Deferred[None]:
+    def setQuota(limitOctets: int, limitMessages: int = 0) -> Deferred[None]:
         """
-        The limit that appends by IMAP are held to; 0 is unlimited.
+        What the directory and the settings say; 0 is unlimited.  Appends by IMAP are held to it.
+        """
+
+    def overrideQuota(limitOctets: int | None, limitMessages: int | None) -> Deferred[None]:
+        """
+        What an administrator says, which wins over L{setQuota} and over what a delivery brings with it.
+
+        @param limitOctets: 0 is unlimited, below 0 there is room for nothing; C{None} leaves it to L{setQuota}.
         """
 
     def lockMaildrop() -> Callable[[], None]:
@@ -315,6 +368,20 @@ class IMailbox(Interface):
     """
 
     mailboxId: int = Attribute("the store's number for it")
+
+    def access() -> Deferred[tuple[AccessEntry, ...]]:
+        """
+        The access list, in order of the identifiers.  What the owner may do, where no entry says otherwise, is not in
+        it.
+        """
+
+    def setAccess(identifier: str, operation: str, rights: str) -> Deferred[None]:
+        """
+        Change one entry of the access list; one without rights is none.
+
+        @param operation: C{"+"} to add, C{"-"} to take away, C{"="} to replace, C{""} to remove the entry.
+        @raise osxmail.errors.LimitExceeded: the list is too long.
+        """
 
     def status() -> Deferred[MailboxStatus]:
         """
@@ -403,12 +470,13 @@ class IMailbox(Interface):
         @param uids: what L{search} has found with this key, or some of it.
         """
 
-    def copy(uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
+    def copy(uids: Sequence[int], target: IMailbox, flags: int = -1) -> Deferred[Copied]:
         """
+        @param flags: the bits of flags that the copies keep; keywords all or none (RFC 4314 4).
         @raise osxmail.errors.OverQuota:
         """
 
-    def move(uids: Sequence[int], target: IMailbox) -> Deferred[Copied]: ...
+    def move(uids: Sequence[int], target: IMailbox, flags: int = -1) -> Deferred[Copied]: ...
 
     def expunge(uids: Sequence[int] | None = None) -> Deferred[tuple[int, ...]]:
         """

@@ -13,7 +13,7 @@ Where to find what:
    C{mimestructure} (what is kept of it), C{header}, C{headerdate}, C{addresslist}, C{mediatype}, C{imapenvelope},
    C{subject}; as text, for searching: C{text}, C{htmltext}, C{encodedword}, C{charset}.
  - SMTP on the wire: C{smtpcommand}, C{smtpdata} (dot transparency, both ways, POP3's too), C{smtpreply}, C{dsn}.
- - IMAP: C{searchkeys}, C{sortcriteria}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname}; on the wire, the
+ - IMAP: C{searchkeys}, C{sortcriteria}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname}, C{rights}; on the wire, the
    package C{imap}.
  - What people and directories write: C{quantities}, C{appleattribute}.
 

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from osxmail.mail.address import Address
 from osxmail.mail.envelope import Envelope
+from osxmail.mail.rights import AccessEntry
 from osxmail.mail.smtpreply import Reply
 
 
@@ -23,7 +24,8 @@ class Append:
     @ivar prefix: header fields that stand before the stored octets (Return-Path, Delivered-To, Received …),
         each ended by CRLF.
     @ivar flags: system flags and keywords, C{"\\\\Seen"}, C{"$Junk"}.
-    @ivar quotaOctets: the quota that counts now: 0 is unlimited.
+    @ivar quotaOctets: the quota that counts now, unless an administrator has set another: 0 is unlimited.
+    @ivar quotaMessages: the same, in messages.
     @ivar recipient: what is queued (local) when there is no room: the address that leads to this mailbox, not an
         alias of several, so that trying it again reaches nobody twice.
     @ivar original: that queue row's ORCPT, or C{""}.
@@ -39,6 +41,7 @@ class Append:
     quotaOctets: int = 0
     original: str = ""
     notify: frozenset[str] = frozenset()
+    quotaMessages: int = 0
 
 
 @frozen
@@ -296,12 +299,40 @@ class Copied:
 @frozen
 class Quota:
     """
-    @ivar limitOctets: 0 is unlimited.
+    What an account uses and may use; a limit of 0 is none, one below 0 leaves room for nothing.
+
+    @ivar limitOctets: what counts.
+    @ivar limitMessages: what counts.
+    @ivar statedOctets: what the directory and the settings said last.
+    @ivar statedMessages: the same, in messages.
+    @ivar setOctets: what an administrator has set, which wins; C{None} for nothing.
+    @ivar setMessages: the same, in messages.
     """
 
     usedOctets: int
     usedMessages: int
     limitOctets: int
+    limitMessages: int = 0
+    statedOctets: int = 0
+    statedMessages: int = 0
+    setOctets: int | None = None
+    setMessages: int | None = None
+
+
+@frozen
+class SharedMailbox:
+    """
+    A mailbox that somebody may see who does not own it.
+
+    @ivar accountId: whose it is.
+    @ivar address: the owner's; C{""} for a mailbox that is nobody's.
+    @ivar access: its access list.
+    """
+
+    accountId: str
+    address: str
+    status: MailboxStatus
+    access: tuple[AccessEntry, ...]
 
 
 @frozen

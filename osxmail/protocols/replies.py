@@ -54,6 +54,8 @@ TABLE: dict[type[errors.MailError], Row] = {
     errors.NoSuchDomain: Row(550, "5.1.2", "NONEXISTENT", "", "There is no such domain"),
     errors.AlreadyExists: Row(550, "5.3.0", "ALREADYEXISTS", "", "It exists already"),
     errors.NotAllowed: Row(550, "5.7.1", "NOPERM", "", "That is not allowed"),
+    # RFC 9051 7.1: HASCHILDREN.
+    errors.HasChildren: Row(550, "5.7.1", "HASCHILDREN", "", "Delete the mailboxes below it first"),
     # RFC 4954 6: 535 5.7.8; RFC 3206 4: AUTH.
     errors.AuthenticationFailed: Row(535, "5.7.8", "AUTHENTICATIONFAILED", "AUTH", "Wrong login or password"),
     errors.LoginRefused: Row(535, "5.7.1", "AUTHORIZATIONFAILED", "SYS/PERM", "This account may not log in here"),

@@ -10,7 +10,7 @@ after its fsync.  The parts meet inside that transaction, and only there:
    C{collection}: what nobody names any more goes.
  - C{accepting}: what comes in, by mail or by APPEND; C{placing} gives UIDs, MODSEQs and room to all the messages of a
    batch; C{queuerows} and C{trace} write their part of it.
- - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{flagging}, C{copying}, C{expunging}:
+ - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{access}: who may see it; C{flagging}, C{copying}, C{expunging}:
    what is done to it; C{changes}: what has changed since.
  - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read; C{renderings}: what is
    ready-made of them.  C{search}: SEARCH.

@@ -215,7 +215,7 @@ class Accepting:
             refused = []
             for append, mailboxId in zip(acceptance.appends, mailboxIds, strict=True):
                 size = item.incoming.sizeOctets + len(append.prefix)
-                if not placing.takeRoom(mailboxId, size, append.quotaOctets):
+                if not placing.takeRoom(mailboxId, size, append.quotaOctets, 1, append.quotaMessages):
                     refused.append(append)
                     continue
                 bits = self._deliveredBits_txn(txn, mailboxId, append.flags) if append.flags else 0

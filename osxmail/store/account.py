@@ -17,6 +17,8 @@ from osxmail.errors import InUse, LimitExceeded, MailError, NoSuchAccount, NoSuc
 from osxmail.interfaces import IAccount, IMailbox
 from osxmail.mail.acceptance import MailboxStatus, Quota
 from osxmail.mail.mailboxname import normalizeMailboxName
+from osxmail.mail.rights import AccessEntry
+from osxmail.store.access import findWithAccess
 from osxmail.store.accountrows import (
     MAX_SUBSCRIPTIONS,
     findMailbox_txn,
@@ -27,7 +29,7 @@ from osxmail.store.accountrows import (
 from osxmail.store.connection import Transaction
 from osxmail.store.mailbox import Mailbox
 from osxmail.store.parts import Parts
-from osxmail.store.quota import readQuota, setQuota_txn
+from osxmail.store.quota import overrideQuota_txn, readQuota, setQuota_txn
 from osxmail.store.statuses import readStatuses
 
 P = ParamSpec("P")
@@ -55,13 +57,14 @@ class Account:
     See L{IAccount}.
     """
 
-    __slots__ = ("_parts", "_row", "accountId")
+    __slots__ = ("_parts", "_row", "accountId", "address")
 
-    def __init__(self, parts: Parts, accountId: str, row: int) -> None:
+    def __init__(self, parts: Parts, accountId: str, row: int, address: str) -> None:
         """
         @param row: the store's number for the account.
         """
         self.accountId = accountId
+        self.address = address
         self._parts = parts
         self._row = row
 
@@ -120,11 +123,32 @@ class Account:
         def found(mailboxId: int | None) -> IMailbox:
             if mailboxId is None:
                 raise NoSuchMailbox(name)
-            return self._made(mailboxId)
+            return self.mailboxAt(mailboxId)
 
         return self._parts.database.read(lambda txn: findMailbox_txn(txn, self._row, name), isSingle=True).addCallback(
             found
         )
+
+    @_inDeferred
+    def find(self, name: str) -> Deferred[tuple[IMailbox, tuple[AccessEntry, ...]]]:
+        """
+        See L{IAccount.find}.
+        """
+        name = normalizeMailboxName(name)
+
+        def found(row: tuple[int, tuple[AccessEntry, ...]] | None) -> tuple[IMailbox, tuple[AccessEntry, ...]]:
+            if row is None:
+                raise NoSuchMailbox(name)
+            return self.mailboxAt(row[0]), row[1]
+
+        reading = self._parts.database.read(lambda txn: findWithAccess(txn, self._row, name), isSingle=True)
+        return reading.addCallback(found)
+
+    def mailboxAt(self, mailboxId: int) -> IMailbox:
+        """
+        See L{IAccount.mailboxAt}.
+        """
+        return Mailbox(self._parts, self.accountId, mailboxId)
 
     @_inDeferred
     def createMailbox(self, name: str, specialUse: str = "") -> Deferred[IMailbox]:
@@ -133,7 +157,7 @@ class Account:
         """
         name = normalizeMailboxName(name)
         return self._parts.database.write(lambda txn: makeMailbox_txn(txn, self._row, name, specialUse)).addCallback(
-            self._made
+            self.mailboxAt
         )
 
     @_inDeferred
@@ -176,11 +200,19 @@ class Account:
         """
         return self._parts.database.read(lambda txn: readQuota(txn, self._row), isSingle=True)
 
-    def setQuota(self, limitOctets: int) -> Deferred[None]:
+    def setQuota(self, limitOctets: int, limitMessages: int = 0) -> Deferred[None]:
         """
         See L{IAccount.setQuota}.
         """
-        return self._parts.database.write(lambda txn: setQuota_txn(txn, self._row, limitOctets))
+        return self._parts.database.write(lambda txn: setQuota_txn(txn, self._row, limitOctets, limitMessages))
+
+    def overrideQuota(self, limitOctets: int | None, limitMessages: int | None) -> Deferred[None]:
+        """
+        See L{IAccount.overrideQuota}.
+
+        @raise NoSuchAccount: (in the Deferred) removed meanwhile.
+        """
+        return self._parts.database.write(lambda txn: overrideQuota_txn(txn, self._row, limitOctets, limitMessages))
 
     def lockMaildrop(self) -> Callable[[], None]:
         """
@@ -199,9 +231,6 @@ class Account:
                 locked.discard(self.accountId)
 
         return unlock
-
-    def _made(self, mailboxId: int) -> IMailbox:
-        return Mailbox(self._parts, self.accountId, mailboxId)
 
     def _require_txn(self, txn: Transaction) -> None:
         if txn.execute("SELECT 1 FROM account WHERE id = ?", (self._row,)).fetchone() is None:

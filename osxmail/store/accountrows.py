@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import time
 
-from osxmail.errors import AlreadyExists, LimitExceeded, NoSuchMailbox, NotAllowed
+from osxmail.errors import AlreadyExists, HasChildren, LimitExceeded, NoSuchMailbox, NotAllowed
+from osxmail.mail.address import Address
 from osxmail.mail.mailboxname import DELIMITER, INBOX, parents
+from osxmail.store.access import inheritAccess_txn
 from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
 
@@ -21,6 +23,8 @@ USUAL_MAILBOXES = (
     ("Sent", "\\Sent"),
     ("Trash", "\\Trash"),
 )
+#: The identifier of the account that has the shared mailboxes; no directory makes one with a space.
+SHARED_ACCOUNT = "shared mailboxes"
 MAX_MAILBOXES = 10_000  # in an account
 MAX_SUBSCRIPTIONS = 20_000  # in an account
 MAX_ACCOUNTS_REMEMBERED = 50_000
@@ -46,18 +50,32 @@ def findAccount_txn(txn: Transaction, accountId: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+def _insertAccount_txn(txn: Transaction, accountId: str, address: str, now: float) -> int:
+    txn.execute(
+        "INSERT INTO account (identifier, address, key, created) VALUES (?, ?, ?, ?)",
+        (accountId, address, Address.parse(address).key if address else "", now),
+    )
+    account = txn.lastRowId
+    txn.execute("INSERT INTO quota (account_id, octets, messages, limit_octets) VALUES (?, 0, 0, 0)", (account,))
+    return account
+
+
+def sharedAccount_txn(txn: Transaction, now: float) -> int:
+    """
+    The row number of the account that has the shared mailboxes, made if there is none: it is nobody's, and has no
+    mailboxes to begin with.
+    """
+    found = findAccount_txn(txn, SHARED_ACCOUNT)
+    return _insertAccount_txn(txn, SHARED_ACCOUNT, "", now) if found is None else found
+
+
 def makeAccount_txn(txn: Transaction, accountId: str, address: str, now: float) -> int:
     """
     A new account with its usual mailboxes.
 
     @return: its row number.
     """
-    txn.execute(
-        "INSERT INTO account (identifier, address, created) VALUES (?, ?, ?)",
-        (accountId, address, now),
-    )
-    account = txn.lastRowId
-    txn.execute("INSERT INTO quota (account_id, octets, messages, limit_octets) VALUES (?, 0, 0, 0)", (account,))
+    account = _insertAccount_txn(txn, accountId, address, now)
     uidvalidity = newUidvalidity_txn(txn, len(USUAL_MAILBOXES))
     for offset, (name, specialUse) in enumerate(USUAL_MAILBOXES):
         _insertMailbox_txn(txn, account, name, specialUse, uidvalidity + offset)
@@ -110,9 +128,15 @@ def makeMailbox_txn(txn: Transaction, account: int, name: str, specialUse: str) 
     if count + len(missing) + 1 > MAX_MAILBOXES:
         raise LimitExceeded(f"an account has at most {MAX_MAILBOXES} mailboxes")
     uidvalidity = newUidvalidity_txn(txn, len(missing) + 1)
-    for offset, above in enumerate(missing):
-        _insertMailbox_txn(txn, account, above, "", uidvalidity + offset)
-    return _insertMailbox_txn(txn, account, name, specialUse, uidvalidity + len(missing))
+    # RFC 4314 4: who may do what above may do it below, until somebody changes that.
+    existing = parents(missing[0] if missing else name)
+    parent = findMailbox_txn(txn, account, existing[-1]) if existing else None
+    uses = [*((above, "") for above in missing), (name, specialUse)]
+    for offset, (each, use) in enumerate(uses):
+        mailboxId = _insertMailbox_txn(txn, account, each, use, uidvalidity + offset)
+        if parent is not None:
+            inheritAccess_txn(txn, parent, mailboxId)
+    return mailboxId
 
 
 def removeMailbox_txn(txn: Transaction, account: int, name: str) -> int:
@@ -121,7 +145,8 @@ def removeMailbox_txn(txn: Transaction, account: int, name: str) -> int:
 
     @return: its number.
     @raise NoSuchMailbox: there is none.
-    @raise NotAllowed: INBOX, or it has mailboxes below.
+    @raise NotAllowed: INBOX.
+    @raise HasChildren: it has mailboxes below.
     """
     if name == INBOX:
         raise NotAllowed("INBOX stays")
@@ -129,7 +154,7 @@ def removeMailbox_txn(txn: Transaction, account: int, name: str) -> int:
     if mailboxId is None:
         raise NoSuchMailbox(name)
     if childrenOf_txn(txn, account, name):
-        raise NotAllowed("it has mailboxes below")
+        raise HasChildren("it has mailboxes below")
     emptyMailboxes_txn(txn, account, [mailboxId])
     return mailboxId
 
@@ -140,7 +165,7 @@ def emptyMailboxes_txn(txn: Transaction, account: int, mailboxIds: list[int]) ->
     """
     for mailboxId in mailboxIds:
         octets, messages = txn.execute("SELECT octets, messages FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
-        for table in ("message", "expunged", "keyword"):
+        for table in ("message", "expunged", "keyword", "access_right", "annotation", "url_key"):
             txn.execute(f"DELETE FROM {table} WHERE mailbox_id = ?", (mailboxId,))
         txn.execute("DELETE FROM mailbox WHERE id = ?", (mailboxId,))
         txn.execute(
@@ -157,6 +182,10 @@ def removeAccount_txn(txn: Transaction, account: int) -> list[int]:
     """
     mailboxIds = [row[0] for row in txn.execute("SELECT id FROM mailbox WHERE account_id = ?", (account,)).fetchall()]
     emptyMailboxes_txn(txn, account, mailboxIds)
+    identifier, key = txn.execute("SELECT identifier, key FROM account WHERE id = ?", (account,)).fetchone()
+    # Whoever gets this address next is somebody else.
+    txn.execute("DELETE FROM access_right WHERE identifier IN (?, ?)", (key, f"-{key}"))
+    txn.execute("DELETE FROM annotation WHERE owner = ?", (identifier,))
     for table in ("subscription", "quota"):
         txn.execute(f"DELETE FROM {table} WHERE account_id = ?", (account,))
     txn.execute("DELETE FROM account WHERE id = ?", (account,))

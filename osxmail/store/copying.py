@@ -9,21 +9,30 @@ from collections.abc import Sequence
 
 from osxmail.errors import NoSuchMailbox, OverQuota
 from osxmail.mail.acceptance import Copied
+from osxmail.mail.flags import DELETED, SEEN
 from osxmail.store.changes import Delta
 from osxmail.store.connection import Transaction
 from osxmail.store.expunging import remove_txn
 from osxmail.store.flagging import translatedFlags_txn
 from osxmail.store.numbers import UidCondition, ascending
+from osxmail.store.quota import takeRoom_txn
 
 
 def copy_txn(
-    txn: Transaction, sourceId: int, uids: Sequence[int] | None, targetId: int, now: float, isMove: bool
+    txn: Transaction,
+    sourceId: int,
+    uids: Sequence[int] | None,
+    targetId: int,
+    now: float,
+    isMove: bool,
+    kept: int = -1,
 ) -> tuple[Copied, Delta | None]:
     """
     See L{osxmail.interfaces.IMailbox.copy}.  All copies share one MODSEQ.
 
     @param uids: ascending; C{None} is all.
     @param now: seconds since the epoch.
+    @param kept: the bits of flags that the copies keep; keywords all or none.
     @return: the result, and what has vanished from the source.
     """
     source = txn.execute("SELECT account_id FROM mailbox WHERE id = ?", (sourceId,)).fetchone()
@@ -48,10 +57,17 @@ def copy_txn(
         return Copied(uidvalidity, (), ()), None
     staysInAccount = isMove and source[0] == accountId
     if not staysInAccount:
-        _takeQuota_txn(txn, accountId, int(octets), count)
+        if not takeRoom_txn(txn, accountId, int(octets), count):
+            raise OverQuota("the account has no room for the copies")
     if used >= 256 and sourceId != targetId:
         used = _usedFlags_txn(txn, where, args)
+    if kept != -1:
+        # RFC 4314 4: a copy is made without the flags that may not be set there.
+        seen, deleted = seen if kept & SEEN else 0, deleted if kept & DELETED else 0
+        used &= kept
     flags = translatedFlags_txn(txn, sourceId, targetId, used)
+    if kept != -1:
+        flags = f"({flags} & {kept})"
     args.update({"target": targetId, "base": uidnext - 1, "modseq": highestModseq + 1, "saved": int(now)})
     txn.execute(
         f"""INSERT INTO message (mailbox_id, uid, octets_id, prefix, modseq, flags, internal_date, size, saved_date)
@@ -68,16 +84,6 @@ def copy_txn(
     sources = ascending(first, last, count, text)
     vanished = remove_txn(txn, sourceId, sources, keepsQuota=staysInAccount) if isMove else None
     return Copied(uidvalidity, tuple(sources), tuple(range(uidnext, uidnext + count))), vanished
-
-
-def _takeQuota_txn(txn: Transaction, accountId: int, octets: int, messages: int) -> None:
-    row = txn.execute(
-        """UPDATE quota SET octets = octets + ?1, messages = messages + ?2
-            WHERE account_id = ?3 AND (limit_octets = 0 OR octets + ?1 <= limit_octets) RETURNING octets""",
-        (octets, messages, accountId),
-    ).fetchone()
-    if row is None:
-        raise OverQuota("the account has no room for the copies")
 
 
 def _usedFlags_txn(txn: Transaction, where: str, args: dict[str, object]) -> int:

@@ -15,7 +15,9 @@ from zope.interface import implementer
 from osxmail.errors import NoSuchMailbox
 from osxmail.interfaces import IIncoming, IMailbox, IMailboxListener, IMessage, ISnapshot
 from osxmail.mail.acceptance import Appended, Changes, Copied, FlagsStored, MailboxStatus
+from osxmail.mail.rights import AccessEntry
 from osxmail.mail.searchkeys import SearchKey
+from osxmail.store.access import readAccess, setAccess_txn
 from osxmail.store.changes import LISTING_SLICE, Delta, FlagChange, readDelta
 from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
@@ -47,6 +49,23 @@ class Mailbox:
         return f"<Mailbox {self.mailboxId} of {self._accountId}>"
 
     # --------------------------------------------------------------------------------------------- reading
+
+    def access(self) -> Deferred[tuple[AccessEntry, ...]]:
+        """
+        See L{IMailbox.access}.
+        """
+        return self._parts.database.read(lambda txn: readAccess(txn, self.mailboxId), isSingle=True)
+
+    def setAccess(self, identifier: str, operation: str, rights: str) -> Deferred[None]:
+        """
+        See L{IMailbox.setAccess}.
+        """
+
+        def write_txn(txn: Transaction) -> None:
+            setAccess_txn(txn, self.mailboxId, identifier, operation, rights)
+            txn.afterCommit(self._parts.accessChanged)
+
+        return self._parts.database.write(write_txn)
 
     def status(self) -> Deferred[MailboxStatus]:
         """
@@ -140,23 +159,23 @@ class Mailbox:
 
         return self._change(write_txn)
 
-    def copy(self, uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
+    def copy(self, uids: Sequence[int], target: IMailbox, flags: int = -1) -> Deferred[Copied]:
         """
         See L{IMailbox.copy}.
         """
-        return self._copy(uids, target, isMove=False)
+        return self._copy(uids, target, flags, isMove=False)
 
-    def move(self, uids: Sequence[int], target: IMailbox) -> Deferred[Copied]:
+    def move(self, uids: Sequence[int], target: IMailbox, flags: int = -1) -> Deferred[Copied]:
         """
         See L{IMailbox.move}.
         """
-        return self._copy(uids, target, isMove=True)
+        return self._copy(uids, target, flags, isMove=True)
 
-    def _copy(self, uids: Sequence[int], target: IMailbox, isMove: bool) -> Deferred[Copied]:
+    def _copy(self, uids: Sequence[int], target: IMailbox, flags: int, isMove: bool) -> Deferred[Copied]:
         now = self._parts.now()
 
         def write_txn(txn: Transaction) -> Copied:
-            copied, vanished = copy_txn(txn, self.mailboxId, uids, target.mailboxId, now, isMove)
+            copied, vanished = copy_txn(txn, self.mailboxId, uids, target.mailboxId, now, isMove, flags)
             self._offer_txn(txn, vanished)
             if copied.targets:
                 txn.afterCommit(partial(self._parts.shelf.changed, (target.mailboxId,)))

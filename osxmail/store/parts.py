@@ -25,6 +25,7 @@ class Parts:
 
     @ivar now: the wall clock, seconds since the epoch.
     @ivar lockedMaildrops: the accounts whose maildrop a POP3 session of this process has.
+    @ivar accessVersion: see L{osxmail.interfaces.IMailStore.accessVersion}.
     """
 
     database: Database
@@ -36,3 +37,10 @@ class Parts:
     search: Search
     now: Callable[[], float]
     lockedMaildrops: set[str]
+    accessVersion: int = 0
+
+    def accessChanged(self) -> None:
+        """
+        An access list was changed.
+        """
+        self.accessVersion += 1

@@ -24,8 +24,25 @@ class _Quota:
     octets: int
     messages: int
     limitOctets: int
+    limitMessages: int
+    setOctets: int | None
+    setMessages: int | None
     newOctets: int = 0
     newMessages: int = 0
+
+    def hasRoom(self, octets: int, messages: int, limitOctets: int | None, limitMessages: int | None) -> bool:
+        """
+        What an administrator has set counts first, then the limits that come with the message, then the account's own.
+        """
+        limit = self.setOctets if self.setOctets is not None else limitOctets
+        if limit is None:
+            limit = self.limitOctets
+        if limit and self.octets + self.newOctets + octets > limit:
+            return False
+        limit = self.setMessages if self.setMessages is not None else limitMessages
+        if limit is None:
+            limit = self.limitMessages
+        return not limit or self.messages + self.newMessages + messages <= limit
 
 
 @define(eq=False, slots=True)
@@ -84,15 +101,15 @@ class Placing:
             return
         row = txn.execute(
             """SELECT json_group_array(json_array(m.id, m.uidnext, m.highestmodseq, m.uidvalidity, m.account_id,
-                    q.octets, q.messages, q.limit_octets))
+                    q.octets, q.messages, q.limit_octets, q.limit_messages, q.set_octets, q.set_messages))
                 FROM mailbox m JOIN quota q ON q.account_id = m.account_id
                 WHERE m.id IN (SELECT value FROM carray(?))""",
             (apsw.carray(wanted),),
         ).fetchone()
-        for mailboxId, uidnext, modseq, uidvalidity, account, octets, messages, limit in jsonNumbers(row[0]):
+        for mailboxId, uidnext, modseq, uidvalidity, account, *numbers in jsonNumbers(row[0]):
             quota = self._quotas.get(account)
             if quota is None:
-                quota = self._quotas[account] = _Quota(octets, messages, limit)
+                quota = self._quotas[account] = _Quota(*numbers)
             self._places[mailboxId] = _Place(uidnext, modseq, uidvalidity, account, quota)
 
     def __contains__(self, mailboxId: int) -> bool:
@@ -101,19 +118,26 @@ class Placing:
         """
         return mailboxId in self._places
 
-    def takeRoom(self, mailboxId: int, sizeOctets: int, limitOctets: int | None) -> bool:
+    def takeRoom(
+        self,
+        mailboxId: int,
+        sizeOctets: int,
+        limitOctets: int | None,
+        messages: int = 1,
+        limitMessages: int | None = None,
+    ) -> bool:
         """
         Does the quota allow one more message?  If so it is counted, and L{place} must follow.
 
-        @param limitOctets: the limit that counts, 0 for none; C{None} is the account's own.
+        @param limitOctets: the limit that counts unless an administrator has set one, 0 for none; C{None} is the
+            account's own.
+        @param limitMessages: the same, in messages.
         """
         quota = self._places[mailboxId].quota
-        if limitOctets is None:
-            limitOctets = quota.limitOctets
-        if limitOctets and quota.octets + quota.newOctets + sizeOctets > limitOctets:
+        if not quota.hasRoom(sizeOctets, messages, limitOctets, limitMessages):
             return False
         quota.newOctets += sizeOctets
-        quota.newMessages += 1
+        quota.newMessages += messages
         return True
 
     def place(

@@ -14,7 +14,7 @@ from osxmail.mail.acceptance import MailboxStatus
 from osxmail.store.connection import Transaction
 
 #: The fields of L{MailboxStatus}, in order.
-_COLUMNS = """m.id, m.name, m.uidvalidity, m.uidnext, m.highestmodseq, m.messages, m.unseen, m.deleted, m.octets,
+STATUS_COLUMNS = """m.id, m.name, m.uidvalidity, m.uidnext, m.highestmodseq, m.messages, m.unseen, m.deleted, m.octets,
     m.first_recent_uid,
     EXISTS (SELECT 1 FROM subscription s WHERE s.account_id = m.account_id AND s.name = m.name), m.special_use"""
 
@@ -23,10 +23,10 @@ def readStatus(txn: Transaction, mailboxId: int) -> MailboxStatus:
     """
     @raise NoSuchMailbox: it was deleted.
     """
-    row = txn.execute(f"SELECT {_COLUMNS} FROM mailbox m WHERE m.id = ?", (mailboxId,)).fetchone()
+    row = txn.execute(f"SELECT {STATUS_COLUMNS} FROM mailbox m WHERE m.id = ?", (mailboxId,)).fetchone()
     if row is None:
         raise NoSuchMailbox("deleted meanwhile")
-    return _status(row)
+    return statusOf(row)
 
 
 def readStatuses(txn: Transaction, account: int) -> tuple[MailboxStatus, ...]:
@@ -34,14 +34,17 @@ def readStatuses(txn: Transaction, account: int) -> tuple[MailboxStatus, ...]:
     Every mailbox of an account, ordered by name, INBOX first.
     """
     row = txn.execute(
-        f"""SELECT json_group_array(json_array({_COLUMNS})) FROM
+        f"""SELECT json_group_array(json_array({STATUS_COLUMNS})) FROM
             (SELECT * FROM mailbox WHERE account_id = ? ORDER BY name <> 'INBOX', name) m""",
         (account,),
     ).fetchone()
-    return tuple(map(_status, json.loads(row[0])))
+    return tuple(map(statusOf, json.loads(row[0])))
 
 
-def _status(row: Sequence[Any]) -> MailboxStatus:
+def statusOf(row: Sequence[Any]) -> MailboxStatus:
+    """
+    Out of the values of L{STATUS_COLUMNS}.
+    """
     values = list(row)
     values[10] = bool(values[10])  # subscribed
     return MailboxStatus(*values)

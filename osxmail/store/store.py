@@ -5,6 +5,7 @@ The store as a whole: its parts, put together, as the L{IMailStore} of the other
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,11 +16,18 @@ from zope.interface import implementer
 
 from osxmail.errors import NoSuchAccount
 from osxmail.interfaces import IAccount, IIncoming, IMailStore
-from osxmail.mail.acceptance import Acceptance, Accepted, TraceEvent
+from osxmail.mail.acceptance import Acceptance, Accepted, SharedMailbox, TraceEvent
 from osxmail.mail.address import Address
 from osxmail.store.accepting import Accepting
+from osxmail.store.access import readGroups, readShared
 from osxmail.store.account import Account
-from osxmail.store.accountrows import findAccount_txn, makeAccount_txn, removeAccount_txn
+from osxmail.store.accountrows import (
+    SHARED_ACCOUNT,
+    findAccount_txn,
+    makeAccount_txn,
+    removeAccount_txn,
+    sharedAccount_txn,
+)
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
 from osxmail.store.incoming import Incoming
@@ -34,6 +42,10 @@ from osxmail.store.shelf import Shelf
 from osxmail.store.trace import TraceTable
 
 DATABASE_NAME = "osxmail.sqlite"
+
+
+def _onlyOne(accounts: tuple[IAccount, ...]) -> IAccount | None:
+    return accounts[0] if accounts else None
 
 
 @implementer(IMailStore)
@@ -135,22 +147,83 @@ class Store:
 
     async def _account(self, accountId: str, address: Address) -> IAccount:
         account = await self.existingAccount(accountId)
-        if account is not None:
+        if account is not None and account.address == str(address):
             return account
 
         def write_txn(txn: Transaction) -> int:
             row = findAccount_txn(txn, accountId)
-            return makeAccount_txn(txn, accountId, str(address), self._now()) if row is None else row
+            if row is None:
+                return makeAccount_txn(txn, accountId, str(address), self._now())
+            # The directory has given its owner another one.
+            txn.execute("UPDATE account SET address = ?, key = ? WHERE id = ?", (str(address), address.key, row))
+            return row
 
-        return Account(self.parts, accountId, await self.database.write(write_txn))
+        return Account(self.parts, accountId, await self.database.write(write_txn), str(address))
 
     def existingAccount(self, accountId: str) -> Deferred[IAccount | None]:
         """
         See L{IMailStore.existingAccount}.
         """
-        return self.database.read(lambda txn: findAccount_txn(txn, accountId), isSingle=True).addCallback(
-            lambda row: None if row is None else Account(self.parts, accountId, row)
+        return self._accounts("identifier = ?", (accountId,)).addCallback(_onlyOne)
+
+    def accountWithAddress(self, address: Address) -> Deferred[IAccount | None]:
+        """
+        See L{IMailStore.accountWithAddress}.
+        """
+        # Who had the address before, and whose mail was kept, comes first in the table.
+        return self._accounts("key = ? ORDER BY id DESC LIMIT 1", (address.key,)).addCallback(_onlyOne)
+
+    def accountsAfter(self, key: str, limit: int) -> Deferred[tuple[IAccount, ...]]:
+        """
+        See L{IMailStore.accountsAfter}.
+        """
+        return self._accounts(
+            "key > ? AND id = (SELECT max(id) FROM account b WHERE b.key = account.key) ORDER BY key LIMIT ?",
+            (key, limit),
         )
+
+    def _accounts(self, where: str, arguments: tuple[object, ...]) -> Deferred[tuple[IAccount, ...]]:
+        def read(txn: Transaction) -> tuple[IAccount, ...]:
+            row = txn.execute(
+                f"""SELECT json_group_array(json_array(identifier, id, address))
+                    FROM (SELECT identifier, id, address FROM account WHERE {where})""",
+                arguments,
+            ).fetchone()
+            return tuple(Account(self.parts, *each) for each in json.loads(row[0]))
+
+        return self.database.read(read, isSingle=True)
+
+    def sharedAccount(self) -> Deferred[IAccount]:
+        """
+        See L{IMailStore.sharedAccount}.
+        """
+        return Deferred.fromCoroutine(self._sharedAccount())
+
+    async def _sharedAccount(self) -> IAccount:
+        account = await self.existingAccount(SHARED_ACCOUNT)
+        if account is not None:
+            return account
+        row = await self.database.write(lambda txn: sharedAccount_txn(txn, self._now()))
+        return Account(self.parts, SHARED_ACCOUNT, row, "")
+
+    @property
+    def accessVersion(self) -> int:
+        """
+        See L{IMailStore.accessVersion}.
+        """
+        return self.parts.accessVersion
+
+    def sharedWith(self, identifiers: Sequence[str]) -> Deferred[tuple[SharedMailbox, ...]]:
+        """
+        See L{IMailStore.sharedWith}.
+        """
+        return self.database.read(lambda txn: readShared(txn, identifiers), isSingle=True, isLong=True)
+
+    def groupsWithAccess(self) -> Deferred[tuple[str, ...]]:
+        """
+        See L{IMailStore.groupsWithAccess}.
+        """
+        return self.database.read(readGroups)
 
     def removeAccount(self, accountId: str) -> Deferred[None]:
         """

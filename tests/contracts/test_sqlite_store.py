@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from osxmail.store.store import Store
 from tests.contracts.acceptances import AcceptContract
+from tests.contracts.access import AccessContract, QuotaContract
 from tests.contracts.histories import HistoryContract
 from tests.contracts.mailboxes import MailboxContract, SnapshotContract
 from tests.contracts.mailstore import ALICE, TEXT, AccountContract, Listener, StoreTools, asynchronous
@@ -39,6 +40,14 @@ class SQLite:
 
 
 class SQLiteAccountTests(SQLite, AccountContract, TestCase):
+    pass
+
+
+class SQLiteAccessTests(SQLite, AccessContract, TestCase):
+    pass
+
+
+class SQLiteQuotaTests(SQLite, QuotaContract, TestCase):
     pass
 
 

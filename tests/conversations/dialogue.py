@@ -16,6 +16,8 @@ C{left}             the client closes the connection
 C{# …}              a comment
 ==================  =======================================================================================
 
+C{‹name›} in a line of the server stands for anything that is one word; in what follows it is that word.
+
 C{C2:}, C{S2:}, C{closed2} … are about a second connection, opened when it is first named, and so on to 9.
 """
 
@@ -87,8 +89,23 @@ def unescape(text: str) -> bytes:
     return text.encode("utf-8").decode("unicode_escape").encode("latin-1")
 
 
-def matches(pattern: str, line: str) -> bool:
-    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("…")), line, re.DOTALL) is not None
+def matches(pattern: str, line: str, words: dict[str, str] | None = None) -> bool:
+    """
+    @param words: what C{‹name›} is, by its name; what is new is put in.
+    """
+    known = {} if words is None else words
+    form = ".*".join(re.escape(part) for part in filled(pattern, known).split("…"))
+    form = re.sub(r"‹(\w+)›", r"(?P<\1>[^ ()\\[\\]]+)", form)
+    match = re.fullmatch(form, line, re.DOTALL)
+    if match is not None:
+        known.update(match.groupdict())
+    return match is not None
+
+
+def filled(text: str, words: dict[str, str]) -> str:
+    for name, word in words.items():
+        text = text.replace(f"‹{name}›", word)
+    return text
 
 
 @define
@@ -123,6 +140,7 @@ async def replay(dialogue: Dialogue, connect: Callable[[], tuple[Gate, Transport
     @raise AssertionError: the server has said something else.
     """
     lines: dict[int, Line] = {}
+    words: dict[str, str] = {}
 
     async def until(ready: Callable[[], Any], otherwise: Callable[[], str]) -> Any:
         limit = clock.seconds() + PATIENCE_SECONDS
@@ -141,9 +159,9 @@ async def replay(dialogue: Dialogue, connect: Callable[[], tuple[Gate, Transport
                 lines[step.connection] = Line(*connect())
             line = lines[step.connection]
             if step.what == "C:":
-                line.gate.dataReceived(step.text.encode("utf-8") + b"\r\n")
+                line.gate.dataReceived(filled(step.text, words).encode("utf-8") + b"\r\n")
             elif step.what == "C+":
-                line.gate.dataReceived(unescape(step.text))
+                line.gate.dataReceived(unescape(filled(step.text, words)))
             elif step.what == "C*":
                 count, _blank, text = step.text.partition(" ")
                 whole = unescape(text) * int(count)
@@ -152,7 +170,7 @@ async def replay(dialogue: Dialogue, connect: Callable[[], tuple[Gate, Transport
             elif step.what in ("S:", "S!"):
                 while True:
                     said = await until(line.next, lambda: f"{where}: expected {step.text!r}, got {line.heard!r}")  # noqa: B023
-                    if matches(step.text, said):
+                    if matches(step.text, said, words):
                         break
                     assert step.what == "S!", f"{where}: expected {step.text!r}, got {said!r}"
             elif step.what == "left":

@@ -15,6 +15,8 @@ MAX_RANGES = 10_000  # in one set; clients that name thousands of messages one b
 MAX_NUMBER = 0xFFFFFFFF
 STAR = 0  # no message has this number, so it can stand for "*"
 
+_BLOCK = 64  # numbers that are looked at together, when ranges are made of them
+
 #: A range that is resolved: first and last, both included.
 Range = tuple[int, int]
 
@@ -26,25 +28,31 @@ class SequenceSet:
 
     @ivar parts: pairs of bounds in the order they came; a single number is a pair of equal bounds; L{STAR} is the
         largest number in use.
+    @ivar hasSaved: C{$} is in it: what the last SEARCH has saved (RFC 5182), which only a session knows.
     """
 
     parts: tuple[Range, ...]
+    hasSaved: bool = False
 
     @classmethod
     def parse(cls, text: str) -> SequenceSet:
         """
-        A set out of C{2,4:7,9,12:*}.
+        A set out of C{2,4:7,9,12:*}, or C{$}.
 
         @raise ParseError: it is none, a number is not in 1 to 4294967295, or there are more than L{MAX_RANGES} parts.
         """
         if text.count(",") >= MAX_RANGES:
             raise ParseError("too many ranges in a set of messages")
         parts = []
+        hasSaved = False
         for part in text.split(","):
+            if part == "$":
+                hasSaved = True
+                continue
             first, colon, last = part.partition(":")
             low = _number(first)
             parts.append((low, _number(last) if colon else low))
-        return cls(tuple(parts))
+        return cls(tuple(parts), hasSaved)
 
     def resolved(self, largest: int) -> tuple[Range, ...]:
         """
@@ -65,16 +73,16 @@ class SequenceSet:
     @property
     def isOpen(self) -> bool:
         """
-        Every part of it has a C{*}: in an empty mailbox it names nothing, and is no error.
+        Every number of it has a C{*} beside it: in an empty mailbox it names nothing, and is no error.
         """
         return all(STAR in part for part in self.parts)
 
     @property
     def highestNumber(self) -> int:
         """
-        The greatest number that is written in it; 0 when it is only C{*}.
+        The greatest number that is written in it; 0 when there is none.
         """
-        return max(max(part) for part in self.parts)
+        return max((max(part) for part in self.parts), default=0)
 
 
 def _number(text: str) -> int:
@@ -104,17 +112,26 @@ def merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
 
 def rangesOf(numbers: Sequence[int]) -> list[Range]:
     """
-    Ascending numbers as ranges.
+    Ascending numbers, each once, as ranges.
     """
     out: list[Range] = []
     if not numbers:
         return out
     low = high = numbers[0]
-    for number in numbers:
-        if number > high + 1:
-            out.append((low, high))
-            low = number
-        high = number
+    for start in range(0, len(numbers), _BLOCK):
+        block = numbers[start : start + _BLOCK]
+        if block[-1] - block[0] == len(block) - 1:
+            # They follow one another, so that one look is enough.
+            if block[0] > high + 1:
+                out.append((low, high))
+                low = block[0]
+            high = block[-1]
+            continue
+        for number in block:
+            if number > high + 1:
+                out.append((low, high))
+                low = number
+            high = number
     out.append((low, high))
     return out
 
@@ -138,10 +155,13 @@ def renderPairs(sources: Sequence[int], targets: Sequence[int]) -> tuple[bytes, 
     The two sets of COPYUID (RFC 4315 3): the n-th number of one belongs to the n-th of the other.  Neither is sorted,
     so that this holds whatever order they have; runs that ascend together become ranges.
     """
-    return renderRanges(_runs(sources)), renderRanges(_runs(targets))
+    return renderRanges(runsOf(sources)), renderRanges(runsOf(targets))
 
 
-def _runs(numbers: Sequence[int]) -> list[Range]:
+def runsOf(numbers: Sequence[int]) -> list[Range]:
+    """
+    Numbers in whatever order as ranges that keep it: what ascends one by one becomes a range (RFC 5267 3.2).
+    """
     out: list[Range] = []
     for number in numbers:
         if out and number == out[-1][1] + 1:

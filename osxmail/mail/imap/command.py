@@ -10,6 +10,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from osxmail.mail.imap.fetchattributes import FetchItems
+from osxmail.mail.imap.resultoptions import ResultOptions
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.mail.sequenceset import SequenceSet
 
@@ -131,8 +132,15 @@ class Append:
 
 @frozen
 class Search:
+    """
+    @ivar options: of RETURN (…), or C{None} where there is none.
+    @ivar hasCharset: a CHARSET was named.
+    """
+
     key: SearchKey
     isUid: bool = False
+    options: ResultOptions | None = None
+    hasCharset: bool = False
 
 
 @frozen

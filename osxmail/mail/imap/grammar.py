@@ -256,7 +256,7 @@ def _append(cursor: Cursor) -> Append:
 
 
 def _search(isUid: bool) -> Callable[[Cursor], Search]:
-    return lambda cursor: Search(parseSearch(cursor), isUid)
+    return lambda cursor: parseSearch(cursor, isUid)
 
 
 def _fetch(isUid: bool) -> Callable[[Cursor], Fetch]:

@@ -33,7 +33,7 @@ _ESCAPE = re.compile(rb'\\(["\\])')
 _NUMBER = re.compile(rb"[0-9]{1,20}")
 _FLAG = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 _BASE64 = re.compile(rb"=|[A-Za-z0-9+/]+={0,2}")
-_SET = re.compile(rb"[0-9:,*]+")
+_SET = re.compile(rb"[0-9:,*$]+")
 _FIRST_LINE = re.compile(
     rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,%d})(?: ([A-Za-z0-9]{1,32})(?: |$))?" % MAX_TAG_OCTETS
 )
@@ -67,7 +67,11 @@ class BadName(BadCommand):
 class BadCharset(BadCommand):
     """
     SEARCH with a CHARSET that is not ours.
+
+    @ivar isSaving: it was a SEARCH that saves what it finds: now nothing (RFC 5182 2.1).
     """
+
+    isSaving = False
 
 
 def splitFirstLine(line: bytes) -> tuple[bytes, str, bytes]:

@@ -5,11 +5,14 @@ The grammar of SEARCH (RFC 3501 6.4.4, RFC 7162 3.1.5): out of a command, the tr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from osxmail.errors import ParseError
 from osxmail.mail.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, normalizeFlag
+from osxmail.mail.imap.command import Search
 from osxmail.mail.imap.reader import BadCharset, BadCommand, Cursor
+from osxmail.mail.imap.resultoptions import ResultOptions, takeResultOptions
 from osxmail.mail.searchkeys import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -18,14 +21,21 @@ from osxmail.mail.searchkeys import (
     And,
     Before,
     Body,
+    EmailId,
     Flag,
+    Fuzzy,
     Header,
     Larger,
     Modseq,
     Not,
+    Older,
     On,
     Or,
     Recent,
+    SaveDateSupported,
+    SavedBefore,
+    SavedOn,
+    SavedSince,
     SearchKey,
     SentBefore,
     SentOn,
@@ -34,6 +44,8 @@ from osxmail.mail.searchkeys import (
     Since,
     Smaller,
     Text,
+    ThreadId,
+    Younger,
 )
 
 #: CHARSETs we know; what BADCHARSET lists.
@@ -54,6 +66,7 @@ _FIXED: dict[str, SearchKey] = {
     "RECENT": Recent(),
     "OLD": Not(Recent()),
     "NEW": And((Recent(), Not(Flag(SEEN)))),
+    "SAVEDATESUPPORTED": SaveDateSupported(),  # RFC 8514 4.3
 }
 _FIELDS = {"FROM": "from", "TO": "to", "CC": "cc", "BCC": "bcc", "SUBJECT": "subject"}
 _DATES: dict[str, Callable[..., SearchKey]] = {
@@ -63,22 +76,51 @@ _DATES: dict[str, Callable[..., SearchKey]] = {
     "SENTBEFORE": SentBefore,
     "SENTON": SentOn,
     "SENTSINCE": SentSince,
+    # RFC 8514 4.3
+    "SAVEDBEFORE": SavedBefore,
+    "SAVEDON": SavedOn,
+    "SAVEDSINCE": SavedSince,
 }
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")  # RFC 8474 7
+_AGES: dict[str, Callable[[int], SearchKey]] = {"YOUNGER": Younger, "OLDER": Older}
+_OBJECTS: dict[str, Callable[[str], SearchKey]] = {"EMAILID": EmailId, "THREADID": ThreadId}
 
 
-def parseSearch(cursor: Cursor) -> SearchKey:
+def parseSearch(cursor: Cursor, isUid: bool = False) -> Search:
     """
-    The keys of a SEARCH, with its CHARSET.
+    The arguments of SEARCH (RFC 4466 2.6.1).
 
     @raise BadCharset: the CHARSET is not one of L{CHARSETS}.
     @raise BadCommand: it is no SEARCH, or passes a limit of L{osxmail.mail.searchkeys}.
     """
-    if cursor.takesWord(b"CHARSET"):
+    options = takeResultOptions(cursor)
+    hasCharset = cursor.takesWord(b"CHARSET")
+    if hasCharset:
         cursor.space()
-        charset = cursor.astring("a charset").decode("ascii", "replace").upper()
+        parseCharset(cursor, options)
         cursor.space()
-        if charset not in CHARSETS:
-            raise BadCharset("a charset that is not known here")
+    return Search(parseKeys(cursor), isUid, options, hasCharset)
+
+
+def parseCharset(cursor: Cursor, options: ResultOptions | None) -> None:
+    """
+    A charset that we know.
+
+    @param options: of the same command.
+    @raise BadCharset: it is another.
+    """
+    if cursor.astring("a charset").decode("ascii", "replace").upper() not in CHARSETS:
+        refusal = BadCharset("a charset that is not known here")
+        refusal.isSaving = options is not None and "SAVE" in options.names
+        raise refusal
+
+
+def parseKeys(cursor: Cursor) -> SearchKey:
+    """
+    Search keys up to the end of the command.
+
+    @raise BadCommand: they are none, or pass a limit of L{osxmail.mail.searchkeys}.
+    """
     parser = _Parser(cursor)
     keys = [parser.key(0)]
     while not cursor.isAtEnd:
@@ -93,6 +135,7 @@ class _Parser:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self._count = 0
+        self._isFuzzy = False
 
     def key(self, depth: int) -> SearchKey:
         cursor = self._cursor
@@ -101,7 +144,7 @@ class _Parser:
             raise BadCommand("too many search keys")
         if cursor.takes(b"("):
             return self._list(depth)
-        if cursor.looksAtDigit or cursor.looksAt(b"*"):
+        if cursor.looksAtDigit or cursor.looksAt(b"*") or cursor.looksAt(b"$"):
             return Sequence(cursor.sequenceSet(), isUid=False)
         name = cursor.atom("a search key")
         if name in _FIXED:
@@ -109,6 +152,8 @@ class _Parser:
         cursor.space()
         if name == "NOT":
             return Not(self.key(depth + 1))
+        if name == "FUZZY":  # RFC 6203 3
+            return self._fuzzy(depth)
         if name == "OR":
             left = self.key(depth + 1)
             cursor.space()
@@ -118,6 +163,13 @@ class _Parser:
         if name in _DATES:
             return _DATES[name](cursor.day())
         return self._other(name)
+
+    def _fuzzy(self, depth: int) -> SearchKey:
+        isOuter = not self._isFuzzy
+        self._isFuzzy = True
+        key = self.key(depth + 1)
+        self._isFuzzy = not isOuter
+        return Fuzzy(key) if isOuter else key
 
     def _list(self, depth: int) -> SearchKey:
         keys = tuple(self._cursor.restOfList(lambda: self.key(depth + 1), MAX_KEYS))
@@ -143,6 +195,20 @@ class _Parser:
             return Smaller(cursor.number())
         if name == "UID":
             return Sequence(cursor.sequenceSet(), isUid=True)
+        return self._extended(name)
+
+    def _extended(self, name: str) -> SearchKey:
+        """
+        Keys of extensions.
+        """
+        cursor = self._cursor
+        if name in _AGES:  # RFC 5032 3
+            seconds = cursor.number(what="a number of seconds")
+            if not seconds:
+                raise BadCommand("an age of one second at least")
+            return _AGES[name](seconds)
+        if name in _OBJECTS:  # RFC 8474 6
+            return _OBJECTS[name](self._objectId())
         if name == "MODSEQ":
             if cursor.isAtString:  # RFC 7162 3.1.5: an entry name and type; we keep one mod-sequence for all of them
                 cursor.string()
@@ -152,6 +218,12 @@ class _Parser:
                 cursor.space()
             return Modseq(cursor.modseq())
         raise BadCommand("no such search key")
+
+    def _objectId(self) -> str:
+        raw = self._cursor.astring("an object identifier")
+        if not _OBJECT_ID.fullmatch(raw):
+            raise BadCommand("an object identifier expected")
+        return raw.decode("ascii")
 
     def _text(self) -> str:
         raw = self._cursor.astring("a text to search for")

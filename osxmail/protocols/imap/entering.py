@@ -23,13 +23,15 @@ _ALWAYS = (
     "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE "
     "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE"
 ).encode("ascii")
+#: What the searching commands can.
+_SEARCHING = b"ESEARCH SEARCHRES"
 
 
 def capabilities(session: Imap) -> bytes:
     """
     What we can, as this session is now.
     """
-    words = [_ALWAYS]
+    words = [_ALWAYS, _SEARCHING]
     if session.account is None:
         mechanisms = session.doorkeeper.mechanisms
         if session.entrance.tls is not None and not session.isSecure:

@@ -1,17 +1,37 @@
-# -*- test-case-name: tests.unit.protocols.imap.test_fetch -*-
+# -*- test-case-name: tests.conversations -*-
 """
-SEARCH (RFC 3501 6.4.4, RFC 7162 3.1.5): flags, UIDs, dates, sizes and MODSEQs are looked up in the snapshot; what needs
-more is the store's.
+SEARCH (RFC 3501 6.4.4, RFC 4731, RFC 5182, RFC 7162 3.1.5): flags, UIDs, dates, sizes and MODSEQs are looked up in the
+snapshot; what needs more is the store's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from osxmail.errors import MailError
 from osxmail.mail.imap.command import Search
-from osxmail.mail.searchkeys import Modseq, Recent, SearchKey, Sequence, UidSet, leaves, replaced
+from osxmail.mail.imap.reader import BadCommand
+from osxmail.mail.imap.resultoptions import ResultOptions
+from osxmail.mail.searchkeys import (
+    And,
+    ArrivedSince,
+    Fuzzy,
+    Modseq,
+    Not,
+    Older,
+    Or,
+    Recent,
+    SearchKey,
+    UidSet,
+    Younger,
+    leaves,
+    replaced,
+)
+from osxmail.mail.searchkeys import Sequence as Numbers
 from osxmail.mail.sequenceset import MAX_NUMBER
 from osxmail.protocols.imap.changes import SLICE_MESSAGES
+from osxmail.protocols.imap.results import concerned, correlator, writeExtended, writePlain
 from osxmail.protocols.imap.selected import SelectedView, slices
 from osxmail.protocols.imap.snapshotsearch import Test, compiled
 
@@ -25,33 +45,83 @@ SLICE_LEAST = 50
 
 async def search(session: Imap, command: Search) -> bytes:
     view = session.selectedView()
-    key = resolved(view, command.key)
-    hasModseq = any(isinstance(leaf, Modseq) for leaf in leaves(key))
-    if hasModseq:
-        session.enableCondstore()
-    await view.snapshot.loaded()
-    test = compiled(key, view.snapshot.keywords)
-    count = sum(1 for _ in leaves(key))
-    indexes = await _inSnapshot(session, view, test, count) if test is not None else await _inStore(session, view, key)
-    await _answer(session, view, indexes, command.isUid, hasModseq)
+    if command.hasCharset and "UTF8=ACCEPT" in session.enabled:
+        raise BadCommand("no CHARSET once UTF8=ACCEPT is enabled")  # RFC 6855 3
+    options = command.options
+    if options is None and "IMAP4REV2" in session.enabled:
+        options = ResultOptions()  # RFC 9051 6.4.4: without RETURN, as with RETURN (ALL)
+    if options is not None:
+        needFuzzy(options.names, command.key)
+    try:
+        key = resolved(session, view, command.key)
+        indexes = await found(session, view, key)
+        await answer(session, view, b"SEARCH", key, indexes, command.isUid, options)
+    except MailError:
+        if options is not None and "SAVE" in options.names:
+            view.save(())  # RFC 5182 2.1: after a NO it is empty
+        raise
     return b"OK SEARCH completed"
 
 
-def resolved(view: SelectedView, key: SearchKey) -> SearchKey:
+def needFuzzy(names: frozenset[str], key: SearchKey) -> None:
     """
-    The key as the store understands it: sequence numbers, C{*} and RECENT have become UIDs.
+    @raise BadCommand: RELEVANCY is asked for, and there is no FUZZY (RFC 6203 4).
+    """
+    if "RELEVANCY" in names and not hasFuzzy(key):
+        raise BadCommand("RELEVANCY needs FUZZY")
 
-    @raise NoSuchNumber: a sequence number that the session was never told of.
+
+def hasFuzzy(key: SearchKey) -> bool:
     """
+    Some of the keys are FUZZY (RFC 6203 3).
+    """
+    if isinstance(key, Fuzzy):
+        return True
+    if isinstance(key, And):
+        return any(map(hasFuzzy, key.keys))
+    if isinstance(key, Or):
+        return hasFuzzy(key.left) or hasFuzzy(key.right)
+    return isinstance(key, Not) and hasFuzzy(key.key)
+
+
+def resolved(session: Imap, view: SelectedView | None, key: SearchKey) -> SearchKey:
+    """
+    The key as the store understands it: sequence numbers, C{*}, C{$} and RECENT have become UIDs, ages times.
+
+    @param view: C{None} for a mailbox that is not selected, where no message has a number (RFC 7377 2.1).
+    @raise BadCommand: it has such numbers all the same.
+    """
+    now = int(session.clock.seconds())
 
     def change(leaf: SearchKey) -> SearchKey:
-        if isinstance(leaf, Sequence):
-            return UidSet(view.uidRanges(leaf.numbers, leaf.isUid))
-        if isinstance(leaf, Recent):
-            return UidSet(((max(view.firstRecent, 1), MAX_NUMBER),))
+        match leaf:
+            case Numbers(numbers, isUid):
+                if view is not None:
+                    return UidSet(view.uidRanges(numbers, isUid))
+                if not isUid or numbers.hasSaved:
+                    raise BadCommand("messages have numbers in the selected mailbox only")
+                return UidSet(numbers.resolved(MAX_NUMBER))
+            case Recent():
+                return UidSet(((max(view.firstRecent, 1), MAX_NUMBER),) if view is not None else ())
+            case Younger(seconds):
+                return ArrivedSince(now - seconds)  # RFC 5032 2
+            case Older(seconds):
+                return Not(ArrivedSince(now - seconds))
         return leaf
 
     return replaced(key, change)
+
+
+async def found(session: Imap, view: SelectedView, key: SearchKey) -> list[int]:
+    """
+    The indexes of messages in the view that match.
+
+    @param key: from L{resolved}.
+    """
+    await view.snapshot.loaded()
+    test = compiled(key, view.snapshot.keywords)
+    count = sum(1 for _ in leaves(key))
+    return await _inSnapshot(session, view, test, count) if test is not None else await _inStore(session, view, key)
 
 
 async def _inSnapshot(session: Imap, view: SelectedView, test: Test, keys: int) -> list[int]:
@@ -64,26 +134,78 @@ async def _inSnapshot(session: Imap, view: SelectedView, test: Test, keys: int) 
 
 
 async def _inStore(session: Imap, view: SelectedView, key: SearchKey) -> list[int]:
-    uids = await session.whileClientIsThere(view.mailbox.search(key))
+    uids: list[int] = await session.whileClientIsThere(view.mailbox.search(key))
+    return await indexesOf(session, view, uids)
+
+
+async def indexesOf(session: Imap, view: SelectedView, uids: Sequence[int]) -> list[int]:
+    """
+    The indexes of messages, in the same order, without those that the session has not been told of.
+    """
     found: list[int] = []
     for start in range(0, len(uids), SLICE_MESSAGES):
         if start:
             await session.letOthers()
-        found += [index for index in map(view.indexOf, uids[start : start + SLICE_MESSAGES]) if index >= 0]
+        found += view.indexesOf(uids[start : start + SLICE_MESSAGES])
     return found
 
 
-async def _answer(session: Imap, view: SelectedView, indexes: list[int], isUid: bool, hasModseq: bool) -> None:
-    session.write(b"* SEARCH")
+async def answer(
+    session: Imap,
+    view: SelectedView,
+    kind: bytes,
+    key: SearchKey,
+    indexes: list[int],
+    isUid: bool,
+    options: ResultOptions | None,
+) -> None:
+    """
+    Say what SEARCH or SORT has found, and keep what SAVE asks for.
+
+    @param kind: C{b"SEARCH"} or C{b"SORT"}.
+    @param indexes: what was found; for SEARCH ascending.
+    """
+    hasModseq = any(isinstance(leaf, Modseq) for leaf in leaves(key))
+    if hasModseq:
+        session.enableCondstore()
+    about: Sequence[int] = indexes if options is None else concerned(options, indexes)
+    highest = await _highestModseq(session, view, about) if hasModseq else 0
+    numbers = await _numbers(session, view, indexes, isUid)
+    if options is None:
+        await writePlain(session, kind, numbers, highest)
+        return
+    if not options.isSilent:
+        scores: Sequence[int] = ()
+        if "RELEVANCY" in options.names:
+            told = indexes if options.partial is None else options.partial.of(indexes)
+            scores = await view.mailbox.relevancies(key, sorted(view.uidsOf(list(told))))
+            byUid = dict(zip(sorted(view.uidsOf(list(told))), scores, strict=True))
+            scores = [byUid[uid] for uid in view.uidsOf(list(told))]
+        isAscending = kind == b"SEARCH"
+        await writeExtended(session, correlator(session), isUid, numbers, options, isAscending, highest, scores)
+    if "SAVE" in options.names:
+        view.save(sorted(about))
+
+
+async def _numbers(session: Imap, view: SelectedView, indexes: list[int], isUid: bool) -> list[int]:
+    numbers: list[int] = []
+    for start in range(0, len(indexes), SLICE_MESSAGES):
+        if start:
+            await session.letOthers()
+        part = indexes[start : start + SLICE_MESSAGES]
+        numbers += view.uidsOf(part) if isUid else [index + 1 for index in part]
+    return numbers
+
+
+async def _highestModseq(session: Imap, view: SelectedView, indexes: Sequence[int]) -> int:
+    """
+    RFC 7162 3.1.5: the highest MODSEQ of these, 0 if there are none.
+    """
     highest = 0
     for start in range(0, len(indexes), SLICE_MESSAGES):
-        part = indexes[start : start + SLICE_MESSAGES]
-        if hasModseq:
-            modseqs = view.snapshot.modseqs
-            highest = max(highest, max((modseqs[place] for place in view.located(part).places), default=0))
-        numbers = view.uidsOf(part) if isUid else [index + 1 for index in part]
-        session.write(b"".join([b" %d" % number for number in numbers]))
-        await session.drain()
-        await session.letOthers()
-    # RFC 7162 3.1.5: the highest MODSEQ of what was found, if anything was.
-    session.write(b" (MODSEQ %d)\r\n" % highest if highest else b"\r\n")
+        if start:
+            await session.letOthers()
+        located = view.located(sorted(indexes[start : start + SLICE_MESSAGES]))
+        modseqs = view.snapshot.modseqs
+        highest = max(highest, max((modseqs[place] for place in located.places), default=0))
+    return highest

@@ -18,7 +18,7 @@ from attrs import frozen
 from zope.interface import implementer
 
 from osxmail.interfaces import IMailbox, IMailboxListener, ISnapshot
-from osxmail.mail.sequenceset import Range, SequenceSet
+from osxmail.mail.sequenceset import Range, SequenceSet, merged, rangesOf
 
 #: Indexes of messages in the view: a C{range} of step one, or a list in ascending order.
 Indexes: TypeAlias = range | list[int]
@@ -68,6 +68,7 @@ class SelectedView:
     @ivar uidnext: UIDNEXT when the mailbox was selected.
     @ivar modseq: flags have been told up to here.
     @ivar keywordsTold: how many keywords the client knows of.
+    @ivar saved: bounds of ranges of UIDs, first and last by turns: what SEARCH has saved (RFC 5182), C{$}.
     @ivar onChange: called when the mailbox has changed.
     @ivar onGone: called when it was deleted.
     """
@@ -84,6 +85,7 @@ class SelectedView:
         "name",
         "onChange",
         "onGone",
+        "saved",
         "snapshot",
         "uidnext",
     )
@@ -97,6 +99,7 @@ class SelectedView:
         self.onChange = onChange
         self.onGone = onGone
         self.firstRecent = self.uidnext = 0
+        self.saved: array[int] = array("I")
 
     def open(self, snapshot: ISnapshot) -> None:
         """
@@ -135,18 +138,54 @@ class SelectedView:
         index = bisect_left(self._uids, uid, 0, self.count)
         return index if index < self.count and self._uids[index] == uid else -1
 
-    def indexRanges(self, messages: SequenceSet, isUid: bool) -> list[range]:
+    def indexesOf(self, uids: Sequence[int]) -> list[int]:
+        """
+        The indexes of UIDs in whatever order, in the same order; those that are not in the view are left out.
+        """
+        first, last = (self._uids[0], self.lastUid) if self.count else (1, 0)
+        if last - first + 1 == self.count:
+            # There are no gaps, so that nothing needs to be looked up.
+            return [uid - first for uid in uids if first <= uid <= last]
+        return [index for index in map(self.indexOf, uids) if index >= 0]
+
+    def indexRanges(self, messages: SequenceSet, isUid: bool, isSearch: bool = False) -> list[range]:
         """
         The indexes that a set names, as ascending ranges none of which is empty.  UIDs that are not there are passed
         over.
 
+        @param isSearch: sequence numbers beyond the last are passed over, too (RFC 7377 2: in a search they are no
+            error).
         @raise NoSuchNumber: a sequence number that the session was never told of.
         """
         if isUid:
-            return self.indexesInUids(messages.resolved(self.lastUid))
-        if messages.highestNumber > self.count and (self.count or not messages.isOpen):
+            found = self.indexesInUids(messages.resolved(self.lastUid))
+        elif messages.highestNumber > self.count and not isSearch and (self.count or not messages.isOpen):
             raise NoSuchNumber
-        return [range(low - 1, min(high, self.count)) for low, high in messages.resolved(self.count) if self.count]
+        else:
+            count = self.count
+            found = [range(low - 1, min(high, count)) for low, high in messages.resolved(count) if low <= count]
+        return self._withSaved(found) if messages.hasSaved else found
+
+    def _withSaved(self, named: list[range]) -> list[range]:
+        """
+        These indexes, and those of the messages that SEARCH has saved; what of them has vanished is not among them (RFC
+        5182 2.1).
+        """
+        bounds = iter(self.saved)
+        saved = self.indexesInUids(list(zip(bounds, bounds, strict=True)))
+        if not named:
+            return saved
+        ranges = merged([(each.start, each.stop - 1) for each in (*named, *saved)])
+        return [range(low, high + 1) for low, high in ranges]
+
+    def save(self, indexes: Sequence[int]) -> None:
+        """
+        Let C{$} be these messages from now on.
+
+        @param indexes: ascending.
+        """
+        uids = self._uids
+        self.saved = array("I", [uids[bound] for each in rangesOf(indexes) for bound in each])
 
     def indexesInUids(self, ranges: Sequence[Range]) -> list[range]:
         """
@@ -163,11 +202,10 @@ class SelectedView:
 
     def uidRanges(self, messages: SequenceSet, isUid: bool) -> tuple[Range, ...]:
         """
-        The same set as ranges of UIDs: those between them that are not in the view are harmless.
-
-        @raise NoSuchNumber:
+        A set of a search as ranges of UIDs: those between them that are not in the view are harmless.
         """
-        return tuple((self._uids[each.start], self._uids[each.stop - 1]) for each in self.indexRanges(messages, isUid))
+        ranges = self.indexRanges(messages, isUid, isSearch=True)
+        return tuple((self._uids[each.start], self._uids[each.stop - 1]) for each in ranges)
 
     # ---------------------------------------------------------------------------------- into the snapshot
 

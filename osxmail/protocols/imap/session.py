@@ -218,7 +218,9 @@ class Imap(Gate):
         try:
             command = parseCommand(name, Cursor(received.pieces, self.isUtf8))
             reply = await COMMANDS[name].carryOut(self, command)
-        except BadCharset:
+        except BadCharset as error:
+            if error.isSaving and self.view is not None:
+                self.view.save(())
             return b"NO [BADCHARSET (%b)] Another charset, please" % " ".join(CHARSETS).encode()
         except BadName as error:
             return f"NO [CANNOT] {name}: {error.text}".encode()

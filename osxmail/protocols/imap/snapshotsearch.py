@@ -17,13 +17,16 @@ from osxmail.mail.flags import FIRST_KEYWORD_BIT
 from osxmail.mail.searchkeys import (
     All,
     And,
+    ArrivedSince,
     Before,
     Flag,
+    Fuzzy,
     Larger,
     Modseq,
     Not,
     On,
     Or,
+    SaveDateSupported,
     SearchKey,
     Since,
     Smaller,
@@ -59,7 +62,7 @@ def compiled(key: SearchKey, keywords: tuple[str, ...]) -> Test | None:
 
 def _column(key: SearchKey, keywords: tuple[str, ...]) -> Column | None:
     match key:
-        case All():
+        case All() | SaveDateSupported():
             return lambda snapshot, places: [True] * len(places)
         case And():
             return _conjunction(key, keywords)
@@ -67,6 +70,9 @@ def _column(key: SearchKey, keywords: tuple[str, ...]) -> Column | None:
             return _joined(_column(left, keywords), _column(right, keywords), lambda a, b: a or b)
         case Not(inner):
             return _inverted(_column(inner, keywords))
+        case Fuzzy(inner):
+            # RFC 6203 5: for what is no text, an exact match makes sense.
+            return _column(inner, keywords)
         case Flag():
             bit = _bit(key, keywords)
             return lambda snapshot, places: [bits & bit != 0 for bits in picked(snapshot.flags, places)]
@@ -91,6 +97,8 @@ def _comparison(key: SearchKey) -> Column | None:
             start = _seconds(day)
             end = start + _SECONDS_A_DAY
             return lambda snapshot, places: [start <= moment < end for moment in picked(snapshot.dates, places)]
+        case ArrivedSince(time):
+            return lambda snapshot, places: [moment >= time for moment in picked(snapshot.dates, places)]
         case Larger(octets):
             return lambda snapshot, places: [size > octets for size in picked(snapshot.sizes, places)]
         case Smaller(octets):

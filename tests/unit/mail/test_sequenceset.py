@@ -28,6 +28,16 @@ class ParsingTests(SynchronousTestCase):
         self.assertEqual(SequenceSet.parse("*:4").parts, ((0, 4),))
         self.assertEqual(SequenceSet.parse("4294967295").parts, ((4294967295, 4294967295),))
 
+    def test_saved(self) -> None:
+        """
+        RFC 5182 5: C{$}, alone or with others.
+        """
+        self.assertEqual(SequenceSet.parse("$"), SequenceSet((), True))
+        self.assertEqual(SequenceSet.parse("2,$,4"), SequenceSet(((2, 2), (4, 4)), True))
+        for text in ["$:4", "4:$", "$$", "$1"]:
+            self.assertRaises(ParseError, SequenceSet.parse, text)
+        self.assertEqual(SequenceSet.parse("$").resolved(7), ())
+
     def test_refused(self) -> None:
         for text in ["", "0", "01", "1,", ",1", "1:", ":1", "1:2:3", "-1", "1-2", "a", "4294967296", "9" * 5000, "**"]:
             with self.subTest(text=text):

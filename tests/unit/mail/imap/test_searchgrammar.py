@@ -19,9 +19,9 @@ from osxmail.mail.sequenceset import SequenceSet
 
 def parse(*pieces: bytes) -> k.SearchKey:
     cursor = Cursor(pieces)
-    key = parseSearch(cursor)
+    command = parseSearch(cursor)
     cursor.end()
-    return key
+    return command.key
 
 
 class SearchTests(SynchronousTestCase):

@@ -492,6 +492,12 @@ class IMailbox(Interface):
 
     def changesSince(modseq: int) -> Deferred[Changes]: ...
 
+    def expungedSince(modseq: int) -> Deferred[Sequence[int] | None]:
+        """
+        UIDs that were expunged since C{modseq}, ascending (RFC 7162 3.2.5.1); C{None} where the log has forgotten: then
+        any UID that is missing may have been.
+        """
+
     def snapshot(listener: IMailboxListener) -> Deferred[ISnapshot]:
         """
         The shared snapshot; C{listener} is told of changes until it is handed to L{release}.

@@ -18,7 +18,7 @@ from osxmail.mail.acceptance import Appended, Changes, Copied, FlagsStored, Mail
 from osxmail.mail.rights import AccessEntry
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.store.access import readAccess, setAccess_txn
-from osxmail.store.changes import LISTING_SLICE, Delta, FlagChange, readDelta
+from osxmail.store.changes import LISTING_SLICE, Delta, FlagChange, readDelta, readExpunged
 from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
 from osxmail.store.expunging import expunge_txn, remove_txn
@@ -100,6 +100,12 @@ class Mailbox:
         return self._parts.database.read(
             lambda txn: _asChanges(readDelta(txn, self.mailboxId, modseq)), isSingle=True, isLong=True
         )
+
+    def expungedSince(self, modseq: int) -> Deferred[Sequence[int] | None]:
+        """
+        See L{IMailbox.expungedSince}.
+        """
+        return self._parts.database.read(lambda txn: readExpunged(txn, self.mailboxId, modseq), isSingle=True)
 
     def snapshot(self, listener: IMailboxListener) -> Deferred[ISnapshot]:
         """

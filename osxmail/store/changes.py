@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.contracts.test_sqlite_store -*-
+# -*- test-case-name: tests.unit.store.test_changes -*-
 """
 What has changed in a mailbox since a MODSEQ: the one way in which sessions, processes and nodes catch up.
 """
@@ -93,6 +93,8 @@ class Opening:
 
 
 # One statement, so that it is one state of the database without BEGIN and END, and three steps of the GIL.
+# MODSEQs ascend with UIDs where no flags have changed since: what is new then stands at the end, and is looked for from
+# there.  Otherwise every message of the mailbox is looked at: 5 ms for 100,000.
 _DELTA = """
 SELECT b.highestmodseq, b.expunged_floor,
     (SELECT group_concat(name, ' ') FROM (SELECT name FROM keyword WHERE mailbox_id = b.id ORDER BY bit)),
@@ -102,8 +104,12 @@ SELECT b.highestmodseq, b.expunged_floor,
 FROM mailbox b,
     (SELECT count(*), min(uid), max(uid), group_concat(uid), group_concat(flags), group_concat(modseq),
             group_concat(size), group_concat(internal_date) FROM
-        (SELECT uid, flags, modseq, size, internal_date FROM message INDEXED BY message_modseq
-            WHERE mailbox_id = :mailbox AND modseq > :since ORDER BY uid)) c
+        (SELECT uid, flags, modseq, size, internal_date FROM message
+            WHERE mailbox_id = :mailbox AND modseq > :since AND uid > (
+                SELECT CASE WHEN flags_modseq > :since THEN 0 ELSE coalesce((SELECT uid FROM message
+                    WHERE mailbox_id = :mailbox AND modseq <= :since ORDER BY uid DESC LIMIT 1), 0) END
+                FROM mailbox WHERE id = :mailbox)
+            ORDER BY uid)) c
 WHERE b.id = :mailbox
 """
 
@@ -132,24 +138,6 @@ def readDelta(txn: Transaction, mailboxId: int, since: int) -> Delta:
         numbersFrom(vanished, "I") if since >= floor else missingUids(txn, mailboxId),
         since,
     )
-
-
-def readExpunged(txn: Transaction, mailboxId: int, since: int) -> array[int] | None:
-    """
-    UIDs that were expunged since a MODSEQ, ascending; one statement.
-
-    @return: C{None} where the log has forgotten.
-    @raise NoSuchMailbox: it was deleted.
-    """
-    row = txn.execute(
-        """SELECT expunged_floor, (SELECT group_concat(uid) FROM
-                (SELECT uid FROM expunged WHERE mailbox_id = b.id AND modseq > :since ORDER BY uid))
-            FROM mailbox b WHERE id = :mailbox""",
-        {"mailbox": mailboxId, "since": since},
-    ).fetchone()
-    if row is None:
-        raise NoSuchMailbox("deleted meanwhile")
-    return numbersFrom(row[1], "I") if since >= row[0] else None
 
 
 def missingUids(txn: Transaction, mailboxId: int) -> array[int]:

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 
 from osxmail.errors import LimitExceeded, NoSuchMailbox
 from osxmail.mail.acceptance import FlagsStored
-from osxmail.mail.flags import FIRST_KEYWORD_BIT, MAX_KEYWORDS, SYSTEM_FLAGS, normalizeFlag
+from osxmail.mail.flags import DELETED, FIRST_KEYWORD_BIT, MAX_KEYWORDS, SEEN, SYSTEM_FLAGS, normalizeFlag
 from osxmail.store.changes import FlagChange
 from osxmail.store.connection import Transaction
 from osxmail.store.numbers import UidCondition, ascending, numbersFrom
+
+_SMALL = 1_000  # UIDs that are listed by the statement that counts them
 
 #: What the flags of a message become, by operation.
 _BECOMES = {"+": "(flags | :bits)", "-": "(flags & ~:bits)", "=": ":bits"}
@@ -103,20 +105,27 @@ def storeFlags_txn(
         where += " AND modseq <= :since"
     becomes = _BECOMES[operation]
     where += f" AND flags <> {becomes}"
-    count, first, last, seen, deleted, text = txn.execute(
-        f"""SELECT count(*), min(uid), max(uid), total(({becomes} & 1) - (flags & 1)),
-                total(({becomes} >> 3 & 1) - (flags >> 3 & 1)), group_concat(uid)
-            FROM (SELECT uid, flags FROM message WHERE {where} ORDER BY uid)""",
-        args,
+    # Large sets mostly have no gap, and then the first and the last say it all; small ones cost nothing.
+    isSmall = len(uids) <= _SMALL
+    text = ", group_concat(uid)" if isSmall else ", NULL"
+    source = f"(SELECT uid, flags FROM message WHERE {where} ORDER BY uid)"
+    seenBy, deletedBy = (f"sum(({becomes} >> {bit} & 1) - (flags >> {bit} & 1))" for bit in (0, 3))
+    if operation != "=" and not bits & (SEEN | DELETED):
+        seenBy = deletedBy = "0"
+    count, first, last, seen, deleted, listed = txn.execute(
+        f"SELECT count(*), min(uid), max(uid), {seenBy}, {deletedBy}{text} FROM {source}", args
     ).fetchone()
     if not count:
         return FlagsStored(0, (), tuple(refused)), None
+    if not isSmall and last - first + 1 != count:
+        (listed,) = txn.execute(f"SELECT group_concat(uid) FROM {source}", args).fetchone()
     txn.execute(f"UPDATE message SET flags = {becomes}, modseq = :modseq WHERE {where}", args)
     txn.execute(
-        "UPDATE mailbox SET highestmodseq = ?, unseen = unseen - ?, deleted = deleted + ? WHERE id = ?",
-        (modseq, int(seen), int(deleted), mailboxId),
+        """UPDATE mailbox SET highestmodseq = ?1, flags_modseq = ?1, unseen = unseen - ?2, deleted = deleted + ?3
+            WHERE id = ?4""",
+        (modseq, seen, deleted, mailboxId),
     )
-    changed = ascending(first, last, count, text)
+    changed = ascending(first, last, count, listed)
     return (
         FlagsStored(modseq, tuple(changed), tuple(refused)),
         FlagChange(modseq - 1, modseq, changed, operation, bits),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator
 
 MAX_HEADER_OCTETS = 262_144  # of a header that are looked at for their meaning
+MAX_LINE_OCTETS = 65_536  # of a line of a header that is read in pieces, which are looked at as one
 MAX_FIELDS = 2_000  # in one header that are looked at for their meaning
 
 _MESSAGE_ID = re.compile(rb"<([^<>\s]{1,990})>")
@@ -105,6 +106,72 @@ def looksLikeHeader(octets: bytes) -> bool:
     Does this begin with a field?
     """
     return _FIELD_LINE.match(octets) is not None
+
+
+class FieldPicker:
+    """
+    L{headerFields} of a header that comes in pieces, however large it and its lines are
+    (a L{osxmail.mail.transferencoding.Transform}).
+    """
+
+    __slots__ = ("_exclude", "_isInLine", "_isOver", "_isTaking", "_names", "_rest")
+
+    def __init__(self, names: Collection[bytes], exclude: bool = False) -> None:
+        self._names = names
+        self._exclude = exclude
+        self._rest = b""
+        self._isTaking = False
+        self._isInLine = False  # of the line that goes on the beginning has been seen
+        self._isOver = False
+
+    def feed(self, octets: bytes) -> bytes:
+        if self._isOver:
+            return b""
+        data = self._rest + octets
+        out: list[bytes] = []
+        if self._isInLine:
+            end = data.find(b"\n") + 1
+            self._isInLine = not end
+            end = end or len(data)
+            if self._isTaking:
+                out.append(data[:end])
+            data = data[end:]
+        end = data.rfind(b"\n") + 1
+        for line in _lines(data[:end]):
+            self._line(line, out)
+            if self._isOver:
+                return b"".join(out)
+        self._rest = data[end:]
+        if len(self._rest) > MAX_LINE_OCTETS:
+            # A name is not as long: what there is decides.
+            self._isInLine = True
+            line, self._rest = self._rest, b""
+            self._line(line, out)
+        return b"".join(out)
+
+    def finish(self) -> bytes:
+        out: list[bytes] = []
+        if self._rest and not self._isOver:
+            self._line(self._rest, out, isWhole=False)
+        return b"".join(out)
+
+    def _line(self, line: bytes, out: list[bytes], isWhole: bool = True) -> None:
+        if line[:1] not in (b" ", b"\t"):
+            if isWhole and line in (b"\n", b"\r\n"):
+                self._isOver = True
+                out.append(line)
+                return
+            name, colon, _ = line.partition(b":")
+            # A line that is no field belongs to "all others".
+            self._isTaking = (name.rstrip(b" \t").lower() in self._names and colon != b"") != self._exclude
+        if self._isTaking:
+            out.append(line)
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    if data:
+        for line in data[:-1].split(b"\n"):
+            yield line + b"\n"
 
 
 def headerFields(header: bytes, names: Collection[bytes], exclude: bool = False) -> bytes:

@@ -120,24 +120,17 @@ def sectionRange(rendering: Rendering, path: tuple[int, ...], what: str = "") ->
     @return: offset and length, counted without the prefix.  Of the message itself, C{""} and C{"HEADER"} begin with
         the prefix, which the caller puts before.
     """
-    part = rendering.part
     if not path:
+        part = rendering.part
         if what == "HEADER":
             return 0, part.bodyOffset
         if what == "TEXT":
             return part.bodyOffset, part.endOffset - part.bodyOffset
         return (0, part.endOffset) if what == "" else None
-    children: tuple[Part, ...] = part.children if part.kind == MULTIPART else (part,)
-    for number in path:
-        if not 0 < number <= len(children):
-            return None
-        part = children[number - 1]
-        if part.kind == MESSAGE:
-            # RFC 3501 6.4.5: the numbers below a message are those of the message within.
-            inner = part.children[0]
-            children = inner.children if inner.kind == MULTIPART else (inner,)
-        else:
-            children = part.children
+    found = partAt(rendering, path)
+    if found is None:
+        return None
+    part = found
     if what == "":
         return part.bodyOffset, part.endOffset - part.bodyOffset
     if what == "MIME":
@@ -149,6 +142,27 @@ def sectionRange(rendering: Rendering, path: tuple[int, ...], what: str = "") ->
     if what == "HEADER":
         return inner.headerOffset, inner.bodyOffset - inner.headerOffset
     return (inner.bodyOffset, inner.endOffset - inner.bodyOffset) if what == "TEXT" else None
+
+
+def partAt(rendering: Rendering, path: tuple[int, ...]) -> Part | None:
+    """
+    The part of these numbers (RFC 3501 6.4.5), or C{None} if there is none.
+
+    @param path: not empty.
+    """
+    part = rendering.part
+    children: tuple[Part, ...] = part.children if part.kind == MULTIPART else (part,)
+    for number in path:
+        if not 0 < number <= len(children):
+            return None
+        part = children[number - 1]
+        if part.kind == MESSAGE:
+            # RFC 3501 6.4.5: the numbers below a message are those of the message within.
+            inner = part.children[0]
+            children = inner.children if inner.kind == MULTIPART else (inner,)
+        else:
+            children = part.children
+    return part
 
 
 def renderMessage(data: Octets, prefix: bytes = b"") -> Rendering:

@@ -60,6 +60,7 @@ _COLUMNS = {
     "savedate": _Column(("m.saved_date",), None, False),
     "emailid": _Column((_NAME,), _emailId, False),
     "threadid": _Column((_NAME, "r.structure"), _threadId),
+    "structure": _Column(("r.structure",)),
 }
 
 

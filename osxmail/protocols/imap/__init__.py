@@ -5,7 +5,7 @@ C{session} C{reading} C{commands}
     A session; how a command comes in, literals and all; which may come when, and what carries it out.
 
 C{entering} C{mailboxes} C{fetch} C{sections} C{messages} C{changes}
-    What carries commands out: login and what needs no mailbox; mailboxes as wholes; FETCH, and BODY[…] for it; STORE,
+    What carries commands out: login and what needs no mailbox; mailboxes as wholes; FETCH; STORE,
     COPY, MOVE, EXPUNGE and APPEND; what others have done, and IDLE.
 
 C{searching} C{snapshotsearch} C{results} C{progress}

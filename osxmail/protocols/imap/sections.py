@@ -1,58 +1,53 @@
-# -*- test-case-name: tests.unit.protocols.imap.test_fetch -*-
+# -*- test-case-name: tests.unit.protocols.imap.test_sections -*-
 """
-Sections of one message for BODY[…] (RFC 3501 6.4.5): where they are, and their octets.
+Sections of one message for BODY[…] (RFC 3501 6.4.5) and BINARY[…] (RFC 3516): where they are, and their octets.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
+from osxmail.errors import MailError
 from osxmail.interfaces import IMessage
-from osxmail.mail.header import MAX_HEADER_OCTETS, headerEnd, headerFields
+from osxmail.mail.header import MAX_HEADER_OCTETS, FieldPicker, firstFields, headerEnd, headerFields
 from osxmail.mail.imap.fetchattributes import BodySection
-from osxmail.mail.mime import Rendering, scanSteps, sectionRange
+from osxmail.mail.mediatype import firstWord
+from osxmail.mail.mime import Rendering, partAt, scanSteps, sectionRange
+from osxmail.mail.mimestructure import MESSAGE, MULTIPART
+from osxmail.mail.transferencoding import IDENTITY, Transform, decoderOf
+from osxmail.protocols.imap.derived import Derived, Pace
+from osxmail.protocols.sessions import SessionEnd
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
 
 CHUNK_OCTETS = 65536
-#: Octets of headers that are looked through, and of bodies that are scanned, before others have their turn: a
-#: millisecond or two, however many lines and parts they have.
-WORK_OCTETS = 65536
+#: Of a larger header, fields are chosen in pieces.
 PIECE_OCTETS = 16384
-#: A line that begins a field.
-_FIELD = re.compile(rb"\n(?![ \t])")
+#: Octets that are kept of what is made for one message; larger sections are made twice.
+KEPT_OCTETS = 262144
+#: Where in a part's header its encoding is looked for.
+_ENCODING_OCTETS = MAX_HEADER_OCTETS
+
+_ENCODING_FIELD = b"content-transfer-encoding"
 
 
-class Pace:
+class UnknownEncoding(Exception):
     """
-    Lets others have their turn after so much work.
+    A body has a transfer encoding that we do not know (RFC 3516 4.3: UNKNOWN-CTE).
     """
 
-    __slots__ = ("_letOthers", "_octets")
 
-    def __init__(self, letOthers: Callable[[], Awaitable[None]]) -> None:
-        self._letOthers = letOthers
-        self._octets = 0
+class CutShort(SessionEnd):
+    """
+    A message could not be read to its end in the middle of a literal: only the end of the session is left then.
+    """
 
-    async def worked(self, octets: int) -> None:
-        """
-        So much was looked through.
-        """
-        self._octets += octets
-        if self._octets >= WORK_OCTETS:
-            await self.pause()
-
-    async def pause(self) -> None:
-        """
-        Others have their turn now.
-        """
-        self._octets = 0
-        await self._letOthers()
+    why: ClassVar[str] = "a message could not be read to its end"
 
 
 @frozen
@@ -60,16 +55,18 @@ class Found:
     """
     A section.
 
-    @ivar announcement: its label and the size of its literal, or NIL.
+    @ivar announcement: its label and the size of its literal, or what there is in place of that.
     @ivar octets: what it holds, when that is in memory; C{None} when it is to be streamed.
     @ivar offset: else where it begins in the message, prefix included.
     @ivar length: and how long it is.
+    @ivar derived: else what makes it.
     """
 
     announcement: bytes
     octets: bytes | None
     offset: int = 0
     length: int = 0
+    derived: Derived | None = None
 
 
 class Sections:
@@ -77,32 +74,44 @@ class Sections:
     The sections of one message.
     """
 
-    __slots__ = ("_fields", "_first", "_header", "_inline", "_message", "_pace", "_prefixOctets", "_rendering")
+    __slots__ = ("_first", "_header", "_inline", "_message", "_pace", "_prefixOctets", "_rendering", "_room")
 
-    def __init__(self, message: IMessage, pace: Pace) -> None:
+    def __init__(self, message: IMessage, pace: Pace, structure: bytes | None = None) -> None:
+        """
+        @param structure: C{Rendering.encode()} of the message, if it is known.
+        """
         self._message = message
         self._pace = pace
         self._inline = message.inline
         self._prefixOctets = len(message.prefix)
-        self._rendering: Rendering | None = None
+        self._rendering = None if structure is None else Rendering.decode(structure)
         self._header = -1
-        self._fields: dict[bytes, bytes] = {}
+        self._room = KEPT_OCTETS
         self._first = b""
 
-    async def prepare(self, sections: Sequence[BodySection]) -> None:
+    async def find(self, sections: Sequence[BodySection]) -> list[Found]:
         """
-        Read what has to be known before the first octet of an answer is written: after that, there is no going back.
+        What has to be known before the first octet of an answer is written: after that, there is no going back.
 
         @raise osxmail.errors.MailError: the message cannot be read.
+        @raise UnknownEncoding: a section of BINARY cannot be decoded.
         """
+        if self._inline is None:
+            # A damaged message says so now, and not in the middle of a literal.
+            self._first = await self._message.read(0, CHUNK_OCTETS)
+        found = []
         for section in sections:
             if section.part or section.what:
                 await self._locate(section)
-            if section.what.startswith("HEADER.FIELDS"):
-                await self._selectFields(section)
-        if self._inline is None and not self._first:
-            # A damaged message says so now, and not in the middle of a literal.
-            self._first = await self._message.read(0, CHUNK_OCTETS)
+            if section.isDecoded:
+                found.append(await self._decoded(section))
+            elif section.what.startswith("HEADER.FIELDS"):
+                found.append(await self._fields(section))
+            else:
+                found.append(self._plain(section, self._range(section)))
+        return found
+
+    # -------------------------------------------------------------------------------------------- where it is
 
     async def _locate(self, section: BodySection) -> None:
         inline = self._inline
@@ -148,38 +157,20 @@ class Sections:
         found = sectionRange(self._rendering, section.part, what)
         return None if found is None else (prefix + found[0], found[1])
 
-    async def _selectFields(self, section: BodySection) -> None:
-        place = self._range(section)
-        if place is None:
-            return
-        offset, length = place
-        header = await self._read(offset, min(length, MAX_HEADER_OCTETS))
-        fields = await self._fieldsOf(header, section.fields, section.what.endswith("NOT"))
-        if length > MAX_HEADER_OCTETS:
-            # Fields beyond that are not looked for; the blank line is always there (RFC 3501 6.4.5).
-            fields += b"\r\n"
-        self._fields[section.label] = fields
-
-    async def _fieldsOf(self, header: bytes, names: frozenset[bytes], exclude: bool) -> bytes:
+    async def _chunk(self, offset: int, length: int) -> bytes:
         """
-        L{headerFields}, a piece at a time; each begins with a field.
+        Octets of the message, fewer only at its end.
         """
-        found = []
-        start, end = 0, len(header)
-        while start < end:
-            last = _FIELD.search(header, start + PIECE_OCTETS - 1, end - 1)
-            stop = last.end() if last is not None else end
-            found.append(headerFields(header[start:stop], names, exclude))
-            await self._pace.worked(stop - start)
-            start = stop
-        return b"".join(found)
-
-    async def _read(self, offset: int, length: int) -> bytes:
         if self._inline is not None:
             return self._inline[offset : offset + length]
+        if offset + length <= len(self._first):
+            return self._first[offset : offset + length]
+        return await self._message.read(offset, length)
+
+    async def _read(self, offset: int, length: int) -> bytes:
         chunks = []
         while length > 0:
-            chunk = await self._message.read(offset, min(length, CHUNK_OCTETS))
+            chunk = await self._chunk(offset, min(length, CHUNK_OCTETS))
             if not chunk:
                 break
             chunks.append(chunk)
@@ -187,54 +178,150 @@ class Sections:
             length -= len(chunk)
         return b"".join(chunks)
 
-    def find(self, section: BodySection) -> Found:
-        """
-        A section of those that L{prepare} was given.
-        """
-        origin, most = section.origin, section.length
-        if section.label in self._fields or section.what.startswith("HEADER.FIELDS"):
-            octets = self._fields.get(section.label)
-            if octets is None:
-                return Found(section.label + b" NIL", b"")
-            part = octets[origin:] if most is None else octets[origin : origin + most]
-            return Found(b"%b {%d}\r\n" % (section.label, len(part)), part)
-        place = self._range(section)
+    # -------------------------------------------------------------------------------------------- what it holds
+
+    def _plain(self, section: BodySection, place: tuple[int, int] | None, mayHaveNul: bool = False) -> Found:
         if place is None:
             return Found(section.label + b" NIL", b"")
         offset, length = place
         # RFC 3501 6.4.5: what lies past the end is an empty string.
-        skipped = min(origin, length)
+        skipped = min(section.origin, length)
         offset += skipped
-        length = length - skipped if most is None else min(most, length - skipped)
-        announcement = b"%b {%d}\r\n" % (section.label, length)
-        if self._inline is not None:
-            return Found(announcement, self._inline[offset : offset + length])
-        if offset + length <= len(self._first):
-            return Found(announcement, self._first[offset : offset + length])
-        return Found(announcement, None, offset, length)
+        length = length - skipped if section.length is None else min(section.length, length - skipped)
+        known = self._first if self._inline is None else self._inline
+        if offset + length <= len(known):
+            octets = known[offset : offset + length]
+            return _literal(section.label, octets, mayHaveNul and b"\0" in octets)
+        # RFC 3516 4.4: literal8 may hold a NUL, and need not.
+        form = b"%b ~{%d}\r\n" if mayHaveNul else b"%b {%d}\r\n"
+        return Found(form % (section.label, length), None, offset, length)
+
+    async def _fields(self, section: BodySection) -> Found:
+        place = self._range(section)
+        if place is None:
+            return Found(section.label + b" NIL", b"")
+        offset, length = place
+        names, exclude = section.fields, section.what.endswith("NOT")
+        if length <= PIECE_OCTETS:
+            fields = headerFields(await self._read(offset, length), names, exclude)
+            await self._pace.worked(length)
+            return _literal(section.label, _window(fields, section))
+        return await self._derived(section, place, partial(FieldPicker, names, exclude), False)
+
+    async def _decoded(self, section: BodySection) -> Found:
+        """
+        BINARY and BINARY.SIZE (RFC 3516 4.2).
+        """
+        place = self._range(section)
+        if section.isSize:
+            return await self._decodedSize(section, place)
+        encoding = await self._encoding(section.part)
+        if place is None or encoding in IDENTITY:
+            return self._plain(section, place, mayHaveNul=True)
+        return await self._derived(section, place, _decoder(encoding), True)
+
+    async def _decodedSize(self, section: BodySection, place: tuple[int, int] | None) -> Found:
+        if place is None:
+            # RFC 3516 7: there is no NIL for a number.
+            return Found(section.label + b" 0", b"")
+        encoding = await self._encoding(section.part)
+        size = place[1]
+        if encoding not in IDENTITY:
+            derived = Derived(self._chunk, *place, _decoder(encoding), 0, None, self._pace)
+            await derived.measure(0)
+            size = derived.length
+        return Found(b"%b %d" % (section.label, size), b"")
+
+    async def _encoding(self, path: tuple[int, ...]) -> bytes:
+        """
+        The transfer encoding of a part, in lower case.
+        """
+        if not path or self._rendering is None:
+            return b""
+        part = partAt(self._rendering, path)
+        # RFC 2045 6.4: what has parts is not encoded itself.
+        if part is None or part.kind in (MULTIPART, MESSAGE):
+            return b""
+        length = min(part.bodyOffset - part.headerOffset, _ENCODING_OCTETS)
+        header = await self._read(self._prefixOctets + part.headerOffset, length)
+        await self._pace.worked(length)
+        return (firstWord(firstFields(header, (_ENCODING_FIELD,)).get(_ENCODING_FIELD)) or b"").lower()
+
+    async def _derived(
+        self, section: BodySection, place: tuple[int, int], make: Callable[[], Transform], mayHaveNul: bool
+    ) -> Found:
+        derived = Derived(self._chunk, *place, make, section.origin, section.length, self._pace)
+        await derived.measure(min(self._room, CHUNK_OCTETS))
+        hasNul = mayHaveNul and derived.hasNul
+        if derived.kept is not None:
+            self._room -= len(derived.kept)
+            return _literal(section.label, derived.kept, hasNul)
+        form = b"%b ~{%d}\r\n" if hasNul else b"%b {%d}\r\n"
+        return Found(form % (section.label, derived.length), None, 0, derived.length, derived)
+
+    # ---------------------------------------------------------------------------------------------- writing it
 
     async def stream(self, session: Imap, found: Found) -> None:
         """
-        Write a section that is not in memory, chunk by chunk, as the client takes it.
+        Write a section that is not in memory, piece by piece, as the client takes it.
 
-        @raise osxmail.errors.StoreDamaged: in the middle of it; only the end of the session is left then.
+        @raise CutShort: in the middle of it.
         """
-        offset, length = found.offset, found.length
-        while length:
-            chunk = b""
-            if offset < len(self._first):
-                chunk = self._first[offset : offset + length]
+        try:
+            written = await (self._streamMade if found.derived is not None else self._streamPlain)(session, found)
+        except MailError as error:
+            session.log.error("{event}", event="message.cut_short", session=session.sessionId, why=str(error))
+            raise CutShort from error
+        if written != found.length:
+            why = f"{written} of {found.length} octets"
+            session.log.error("{event}", event="message.cut_short", session=session.sessionId, why=why)
+            raise CutShort
+
+    async def _streamPlain(self, session: Imap, found: Found) -> int:
+        offset, end = found.offset, found.offset + found.length
+        while offset < end:
+            chunk = self._first[offset:end]
             if not chunk:
-                chunk = await self._message.read(offset, min(length, CHUNK_OCTETS))
+                chunk = await self._message.read(offset, min(end - offset, CHUNK_OCTETS))
             if not chunk:
-                raise TruncatedMessage
+                break
             session.write(chunk)
             offset += len(chunk)
-            length -= len(chunk)
             await session.drain()
+        return offset - found.offset
+
+    async def _streamMade(self, session: Imap, found: Found) -> int:
+        assert found.derived is not None
+        making = found.derived.making()
+        written = 0
+        while piece := await making.next():
+            session.write(piece)
+            written += len(piece)
+            await session.drain()
+        return written
 
 
-class TruncatedMessage(Exception):
+def _window(octets: bytes, section: BodySection) -> bytes:
+    if section.length is None:
+        return octets[section.origin :] if section.origin else octets
+    return octets[section.origin : section.origin + section.length]
+
+
+def _literal(label: bytes, octets: bytes, hasNul: bool = False) -> Found:
+    # RFC 3516 4.3: what has a NUL is a literal8.
+    return Found(b"%b %b{%d}\r\n" % (label, b"~" if hasNul else b"", len(octets)), octets, 0, len(octets))
+
+
+def _decoder(encoding: bytes) -> Callable[[], Transform]:
     """
-    A message has fewer octets than its size says: a fault of the store, told by the end of the session.
+    @raise UnknownEncoding:
     """
+    if decoderOf(encoding) is None:
+        raise UnknownEncoding
+
+    def make() -> Transform:
+        decoder = decoderOf(encoding)
+        assert decoder is not None
+        return decoder
+
+    return make

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from osxmail.mail import header
 from osxmail.mail.header import (
+    FieldPicker,
     MAX_FIELDS,
     MAX_HEADER_OCTETS,
     fields,
@@ -169,3 +171,39 @@ class HeaderFieldsTests(SynchronousTestCase):
             else b""
         )
         self.assertEqual(len(inside) + len(outside) - len(blank), len(whole))
+
+
+class FieldPickerTests(SynchronousTestCase):
+    def test_longLines(self) -> None:
+        """
+        Of a line that does not end, what came first decides; what is kept of it has a bound.
+        """
+        self.patch(header, "MAX_LINE_OCTETS", 10)
+        for names, exclude, expected in (
+            ((b"x",), False, b"X: " + b"y" * 100 + b"\r\nX: 2\r\n\r\n"),
+            ((b"a",), False, b"A: 1\r\n\r\n"),
+            ((b"a",), True, b"X: " + b"y" * 100 + b"\r\nX: 2\r\n\r\n"),
+        ):
+            picker = FieldPicker(names, exclude)
+            out = b""
+            for octet in b"A: 1\r\nX: " + b"y" * 100 + b"\r\nX: 2\r\n\r\nA: no field\r\n":
+                out += picker.feed(bytes((octet,)))
+                self.assertLess(len(picker._rest), 12)
+            self.assertEqual(out + picker.finish(), expected)
+
+    @settings(deadline=None, max_examples=300)
+    @given(
+        st.lists(
+            st.sampled_from([b"a", b"B", b":", b" ", b"\t", b"\r\n", b"\n", b"\r", b"a: b\r\n", b"b: c\r\n"]),
+            max_size=30,
+        ),
+        st.sets(st.sampled_from([b"a", b"b", b"ab"])),
+        st.booleans(),
+    )
+    def test_pieces(self, pieces: list[bytes], names: set[bytes], exclude: bool) -> None:
+        """
+        However the header comes, it is what L{headerFields} says.
+        """
+        picker = FieldPicker(names, exclude)
+        out = b"".join(picker.feed(piece) for piece in pieces) + picker.finish()
+        self.assertEqual(out, headerFields(b"".join(pieces), names, exclude))

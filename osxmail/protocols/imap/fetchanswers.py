@@ -1,0 +1,282 @@
+# -*- test-case-name: tests.unit.protocols.imap.test_fetch -*-
+"""
+The answers of one FETCH: out of the snapshot, ready-made, or with octets of the messages.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from osxmail.interfaces import IMessage
+from osxmail.mail.flags import SEEN
+from osxmail.mail.imap.fetchattributes import SNAPSHOT_ITEMS, FetchItems
+from osxmail.mail.imap.response import renderDate
+from osxmail.protocols.imap.derived import Pace
+from osxmail.protocols.imap.lines import Lines
+from osxmail.protocols.imap.sections import Found, Sections
+from osxmail.protocols.imap.selected import Indexes, Located, SelectedView
+from osxmail.protocols.sessions import SessionEnd
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.session import Imap
+
+#: What is gathered of small answers before it is written.
+GATHERED_OCTETS = 65536
+#: After so many octets, or messages that were looked into, others have their turn.
+TURN_OCTETS = 524288
+TURN_MESSAGES = 16
+
+_RENDERED_NAMES = {
+    "envelope": b"ENVELOPE ",
+    "body": b"BODY ",
+    "bodystructure": b"BODYSTRUCTURE ",
+    "savedate": b"SAVEDATE ",
+    "emailid": b"EMAILID ",
+    "threadid": b"THREADID ",
+}
+#: What makes of a column's octets what FETCH says; the others are ready-made.
+_RENDERED_FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "savedate": lambda seconds: renderDate(int(seconds)),
+    "emailid": b"(%b)".__mod__,
+    "threadid": b"(%b)".__mod__,
+}
+
+
+def _after(uids: list[int], rows: list[tuple[int, tuple[bytes, ...]]]) -> list[int]:
+    """
+    Those of the UIDs that are still to be asked for: see L{osxmail.interfaces.IMailbox.renderings}.
+    """
+    return uids[bisect_right(uids, rows[-1][0]) :] if rows else []
+
+
+class FetchAnswer:
+    """
+    What one FETCH is answered with.
+
+    @ivar missing: how many messages are gone.
+    @ivar failure: the first error of a message that could not be read, or C{None}.
+    """
+
+    def __init__(self, session: Imap, view: SelectedView, items: FetchItems, changedSince: int | None) -> None:
+        self._session = session
+        self._view = view
+        self._items = items
+        self._since = changedSince
+        self._pace = Pace(session.letOthers)
+        self._columns = items.needs
+        # Where parts are is known: nothing is to be looked for.
+        self._needsStructure = any(section.part for section in items.sections)
+        self._names = [_RENDERED_NAMES[column] for column in items.needs]
+        self._forms = [_RENDERED_FORMS.get(column) for column in items.needs]
+        self._isPlain = not any(self._forms)
+        simple = tuple(name for name in items.simple if name in SNAPSHOT_ITEMS)
+        self._lines = Lines(view, simple)
+        # RFC 3501 7.4.2: where \Seen is set, the response has FLAGS.
+        extra = [name for name in ("FLAGS", *(["MODSEQ"] if session.isCondstore else [])) if name not in simple]
+        self._linesOfSeen = Lines(view, (*simple, *extra))
+        section = items.sections[0] if len(items.sections) == 1 else None
+        #: Only whole messages are wanted: what most programs ask for.
+        self._isWhole = section is not None and not (
+            section.part or section.what or section.isSize or section.origin or section.length is not None
+        )
+        self.missing = 0
+        self.failure: Exception | None = None
+
+    def _located(self, indexes: Indexes) -> Located:
+        located = self._view.located(indexes)
+        since = self._since
+        if since is None:
+            return located
+        modseqs = self._view.snapshot.modseqs
+        pairs = zip(located.numbers, located.places, strict=True)
+        kept = [pair for pair in pairs if modseqs[pair[1]] > since]
+        return Located([number for number, _ in kept], [place for _, place in kept], located.missing)
+
+    def fromSnapshot(self, indexes: Indexes) -> None:
+        """
+        What memory knows.
+        """
+        located = self._located(indexes)
+        self.missing += located.missing
+        self._session.write(self._lines.render(located))
+
+    def _wantedUids(self, indexes: Indexes) -> list[int]:
+        located = self._located(indexes)
+        self.missing += located.missing
+        uids = self._view.snapshot.uids
+        return [uids[place] for place in located.places]
+
+    # --------------------------------------------------------------------------------------------- renderings
+
+    async def withRenderings(self, indexes: Indexes) -> None:
+        """
+        What is ready-made.
+        """
+        uids = self._wantedUids(indexes)
+        while uids:
+            rows = await self._renderings(uids)
+            rest = _after(uids, rows)
+            self._writeRendered(uids[: len(uids) - len(rest)], rows)
+            uids = rest
+            if uids:
+                await self._session.drain()
+                await self._session.letOthers()
+
+    async def _renderings(self, uids: list[int]) -> list[tuple[int, tuple[bytes, ...]]]:
+        columns = (*self._columns, "structure") if self._needsStructure else self._columns
+        rows = await self._view.mailbox.renderings(uids, columns, self._session.isUtf8)
+        if self._isPlain:
+            return rows
+        forms = self._forms
+        return [
+            (
+                uid,
+                (
+                    *[text if form is None else form(text) for form, text in zip(forms, texts, strict=False)],
+                    *texts[len(forms) :],
+                ),
+            )
+            for uid, texts in rows
+        ]
+
+    def _writeRendered(self, uids: list[int], rows: list[tuple[int, tuple[bytes, ...]]]) -> None:
+        located = self._view.located([index for index in (self._view.indexOf(uid) for uid, _ in rows) if index >= 0])
+        self.missing += len(uids) - len(located.places)
+        if len(located.places) != len(rows):
+            current = self._view.snapshot.uids
+            present = {current[place] for place in located.places}
+            rows = [row for row in rows if row[0] in present]
+        blank = b" " if self._lines.items else b""
+        form = b"%b" + blank + b" ".join(name + b"%b" for name in self._names) + b")\r\n"
+        heads = self._lines.heads(located)
+        self._session.write(b"".join([form % (head, *row[1]) for head, row in zip(heads, rows, strict=True)]))
+
+    # ------------------------------------------------------------------------------------------------ octets
+
+    async def withSections(self, indexes: Indexes) -> None:
+        """
+        What needs the messages' octets.
+        """
+        uids = self._wantedUids(indexes)
+        while uids:
+            rendered: list[tuple[int, tuple[bytes, ...]]] = []
+            rest: list[int] = []
+            if self._columns or self._needsStructure:
+                rendered = await self._renderings(uids)
+                rest = _after(uids, rendered)
+            await self._sectionsOf(uids[: len(uids) - len(rest)], dict(rendered))
+            uids = rest
+
+    async def _sectionsOf(self, uids: list[int], rendered: dict[int, tuple[bytes, ...]]) -> None:
+        messages = await self._view.mailbox.messages(uids)
+        seen = await self._setSeen([uid for uid, _ in messages]) if self._items.setsSeen else frozenset()
+        heads = self._heads([uid for uid, _ in messages], seen, rendered)
+        self.missing += len(uids) - len(heads)
+        session = self._session
+        gathered: list[bytes] = []
+        octets = turnOctets = count = 0
+        form = b"%b%b" + self._items.sections[0].label + b" {%d}\r\n"
+        isBinary = self._items.sections[0].isDecoded
+        for uid, message in messages:
+            head = heads.get(uid)
+            if head is None:
+                continue
+            inline = message.inline
+            if self._isWhole and inline is not None and not (isBinary and b"\0" in inline):
+                blank = b"" if head.endswith(b"(") else b" "
+                gathered += (form % (head, blank, len(inline)), inline, b")\r\n")
+                octets += len(inline)
+            else:
+                count += 1
+                octets += await self._writeSections(head, message, rendered.get(uid, ()), gathered)
+            if octets >= GATHERED_OCTETS or count >= TURN_MESSAGES:
+                session.write(b"".join(gathered))
+                gathered.clear()
+                turnOctets += octets
+                octets = 0
+                await session.drain()
+                if turnOctets >= TURN_OCTETS or count >= TURN_MESSAGES:
+                    turnOctets = count = 0
+                    await session.letOthers()
+        session.write(b"".join(gathered))
+
+    async def _writeSections(
+        self, head: bytes, message: IMessage, rendered: tuple[bytes, ...], gathered: list[bytes]
+    ) -> int:
+        """
+        Gather the answer for one message; what does not fit into memory is written.
+
+        @return: how many octets are gathered.
+        """
+        sections = Sections(message, self._pace, rendered[-1] if self._needsStructure and rendered else None)
+        try:
+            found = await sections.find(self._items.sections)
+        except SessionEnd:
+            raise
+        except Exception as error:  # noqa: BLE001 — told once, at the end, for all such messages
+            self.failure = self.failure or error
+            return 0
+        gathered.append(head)
+        blank = b"" if head.endswith(b"(") else b" "
+        octets = 0
+        for each in found:
+            gathered += (blank, each.announcement)
+            blank = b" "
+            if each.octets is None:
+                await self._stream(sections, each, gathered)
+                octets = 0
+            else:
+                gathered.append(each.octets)
+                octets += len(each.octets)
+        gathered.append(b")\r\n")
+        return octets
+
+    async def _stream(self, sections: Sections, found: Found, gathered: list[bytes]) -> None:
+        self._session.write(b"".join(gathered))
+        gathered.clear()
+        await sections.stream(self._session, found)
+
+    def _heads(self, uids: list[int], seen: frozenset[int], rendered: dict[int, tuple[bytes, ...]]) -> dict[int, bytes]:
+        """
+        By UID, the responses up to the first section; of messages that have gone meanwhile, none.
+        """
+        view = self._view
+        located = view.located([index for index in map(view.indexOf, uids) if index >= 0])
+        current = view.snapshot.uids
+        present = [current[place] for place in located.places]
+        heads = dict(zip(present, self._lines.heads(located), strict=True))
+        if seen:
+            withFlags = zip(present, self._linesOfSeen.heads(located), strict=True)
+            heads.update([(uid, head) for uid, head in withFlags if uid in seen])
+        if self._names:
+            form = b" ".join(name + b"%b" for name in self._names)
+            width = len(self._names)
+            heads = {
+                uid: head + (b"" if head.endswith(b"(") else b" ") + form % rendered[uid][:width]
+                for uid, head in heads.items()
+                if uid in rendered
+            }
+        return heads
+
+    async def _setSeen(self, uids: list[int]) -> frozenset[int]:
+        """
+        Set \\Seen on messages without it (RFC 3501 6.4.5), in one transaction.
+
+        @return: the UIDs of those that it was set on.
+        """
+        view = self._view
+        if view.isReadOnly:
+            return frozenset()
+        snapshot = view.snapshot
+        unseen = []
+        for uid in uids:
+            place = snapshot.indexOf(uid)
+            if place >= 0 and not snapshot.flags[place] & SEEN:
+                unseen.append(uid)
+        if not unseen:
+            return frozenset()
+        stored = await view.mailbox.storeFlags(unseen, "+", ("\\Seen",))
+        self._session.ownModseqs.add(stored.modseq)
+        return frozenset(stored.changed)

@@ -1,0 +1,196 @@
+"""
+Tests of L{osxmail.protocols.imap.sections}: BINARY, fields of large headers, what happens in the middle of a literal.
+"""
+
+from __future__ import annotations
+
+import base64
+import quopri
+import re
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from osxmail.errors import StoreDamaged
+from osxmail.protocols.imap import sections
+from osxmail.store.message import Message
+from tests.unit.protocols.imap.sessions import SessionCase, Turns
+
+CONTENT = bytes(range(256)) * 2000
+TEXT = b"".join(b"line %d of a text with \xc3\xa4\r\n" % number for number in range(20_000))
+
+
+def message(encoding: bytes, body: bytes) -> bytes:
+    return b"Subject: x\r\nContent-Transfer-Encoding: %b\r\n\r\n%b" % (encoding, body)
+
+
+def literal(said: bytes) -> bytes:
+    """
+    What the first literal holds.
+    """
+    match = re.search(rb"\{(\d+)\}\r\n", said)
+    assert match, said
+    return said[match.end() : match.end() + int(match.group(1))]
+
+
+class LargeBinaryTests(SessionCase):
+    async def test_base64(self) -> None:
+        await self.fill(message(b"base64", base64.encodebytes(CONTENT).replace(b"\n", b"\r\n")))
+        client = await self.selected()
+        for raw, expected in [
+            (b"BINARY.PEEK[1]", CONTENT),
+            (b"BINARY.PEEK[1]<1.300000>", CONTENT[1:300001]),
+            (b"BINARY.PEEK[1]<511990.100>", CONTENT[511990:]),
+            (b"BINARY.PEEK[1]<600000.100>", b""),
+        ]:
+            said = await client.do(b"FETCH 1 (FLAGS %b UID)" % raw)
+            self.assertEqual(literal(said), expected, raw)
+            self.assertIn(b" ~{" if b"\0" in expected else b" {", said[:100])
+            self.assertIn(b")\r\nt", said)
+        self.assertIn(b"* 1 FETCH (BINARY.SIZE[1] %d)\r\n" % len(CONTENT), await client.do(b"FETCH 1 BINARY.SIZE[1]"))
+
+    async def test_quotedPrintable(self) -> None:
+        await self.fill(message(b"quoted-printable", quopri.encodestring(TEXT)))
+        client = await self.selected()
+        with Turns() as turns:
+            said = await client.do(b"FETCH 1 (BINARY.SIZE[1] BINARY[1])")
+        self.assertEqual(literal(said), TEXT)
+        self.assertIn(b"FLAGS (\\Seen \\Recent) BINARY.SIZE[1] %d BINARY[1] {" % len(TEXT), said[:100])
+        self.assertLess(turns.longestSeconds, 0.05)
+
+    async def test_binary(self) -> None:
+        """
+        What is not encoded is read once: whether there is a NUL in it is not known before.
+        """
+        await self.fill(message(b"binary", CONTENT))
+        client = await self.selected()
+        said = await client.do(b"FETCH 1 BINARY.PEEK[1]")
+        self.assertIn(b"(BINARY[1] ~{512000}\r\n", said[:60])
+        self.assertEqual(literal(said), CONTENT)
+
+    async def test_backPressure(self) -> None:
+        """
+        A client that does not take it holds a piece, not the message; and other sessions go on.
+        """
+        await self.fill(message(b"base64", base64.encodebytes(CONTENT)))
+        client = await self.selected()
+        client.transport.take()
+        client.gate.pauseProducing()
+        client.send(b"a FETCH 1 BINARY.PEEK[1]\r\n")
+        await deferLater(reactor, 0.1)  # type: ignore[arg-type]
+        first = client.transport.take()
+        self.assertLess(len(first), 70_000)
+        client.gate.resumeProducing()
+        self.assertEqual(literal(first + await client.until(b"a OK FETCH completed\r\n")), CONTENT)
+
+    async def test_pipelinedWithoutReading(self) -> None:
+        """
+        However many such commands a client sends, nothing is made for it before it reads.
+        """
+        await self.fill(message(b"base64", base64.encodebytes(CONTENT)), message(b"7bit", TEXT))
+        client = await self.selected()
+        client.transport.take()
+        client.gate.pauseProducing()
+        client.send(b"a FETCH 1:2 (BINARY.PEEK[1] BODY.PEEK[])\r\n" * 200)
+        await deferLater(reactor, 0.2)  # type: ignore[arg-type]
+        self.assertLess(len(client.transport.take()), 140_000)
+
+
+class LargeHeaderTests(SessionCase):
+    """
+    Fields of headers past 256 KiB.
+    """
+
+    HEADER = b"".join(b"N%d: a\r\n" % n + b" folded\r\n" * (n % 40) for n in range(4000)) + b"Last: 1\r\n last\r\n"
+
+    async def test_fields(self) -> None:
+        self.assertGreater(len(self.HEADER), 2 * 262144)
+        await self.fill(self.HEADER + b"\r\nLast: no field\r\n")
+        client = await self.selected()
+        fields = re.findall(rb"[^\r]+\r\n(?: [^\r]+\r\n)*", self.HEADER)
+        for names, expected in (
+            (b"HEADER.FIELDS (Last N3999 N0)", fields[0] + fields[3999] + b"Last: 1\r\n last\r\n\r\n"),
+            (b"HEADER.FIELDS (Other)", b"\r\n"),
+            (b"HEADER.FIELDS.NOT (N0 N3999)", b"".join([*fields[1:3999], fields[4000]]) + b"\r\n"),
+            (b"HEADER", self.HEADER + b"\r\n"),
+        ):
+            with Turns() as turns:
+                said = await client.do(b"FETCH 1 BODY.PEEK[%b]" % names)
+            self.assertEqual(literal(said), expected, names)
+            self.assertLess(turns.longestSeconds, 0.05)
+        said = await client.do(b"FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (N0 N3999)]<300000.100000>")
+        self.assertEqual(literal(said), (b"".join([*fields[1:3999], fields[4000]]) + b"\r\n")[300000:400000])
+
+    async def test_fieldWithoutEnd(self) -> None:
+        """
+        One line of a megabyte.
+        """
+        line = b"X: " + b"x" * 1_000_000 + b"\r\n"
+        await self.fill(b"A: 1\r\n" + line + b"B: 2\r\n\r\n")
+        client = await self.selected()
+        for names, expected in (
+            (b"HEADER.FIELDS (a b)", b"A: 1\r\nB: 2\r\n\r\n"),
+            (b"HEADER.FIELDS (x)", line + b"\r\n"),
+            (b"HEADER.FIELDS.NOT (a)", line + b"B: 2\r\n\r\n"),
+        ):
+            self.assertEqual(literal(await client.do(b"FETCH 1 BODY.PEEK[%b]" % names)), expected, names)
+
+
+class DamageTests(SessionCase):
+    async def test_inTheMiddle(self) -> None:
+        """
+        What breaks off within a literal cannot be answered: the session ends.
+        """
+        await self.fill(message(b"7bit", TEXT), message(b"base64", base64.encodebytes(CONTENT)))
+        read = Message.read
+        for number, item in ((1, b"BODY.PEEK[]"), (2, b"BINARY.PEEK[1]")):
+            client = await self.selected()
+            count = 0
+
+            async def damaged(message: Any, offset: int, length: int, item: bytes = item) -> bytes:
+                nonlocal count
+                count += 1
+                if count > (3 if item == b"BODY.PEEK[]" else 15):
+                    raise StoreDamaged("checksum")
+                return await read(message, offset, length)
+
+            self.patch(Message, "read", damaged)
+            client.send(b"a FETCH %d %b\r\n" % (number, item))
+            await client.until(b"}\r\n")
+            for _ in range(200):
+                await deferLater(reactor, 0.005)  # type: ignore[arg-type]
+                if client.transport.disconnecting or client.transport.aborted:
+                    break
+            self.assertTrue(client.transport.disconnecting or client.transport.aborted)
+            self.assertNotIn(b"a NO", client.transport.take())
+            self.patch(Message, "read", read)
+
+    async def test_fewerOctetsThanItsSize(self) -> None:
+        await self.fill(message(b"7bit", TEXT))
+        client = await self.selected()
+        read = Message.read
+
+        async def short(message: Any, offset: int, length: int) -> bytes:
+            return b"" if offset > 100_000 else await read(message, offset, length)
+
+        self.patch(Message, "read", short)
+        client.send(b"a FETCH 1 BODY.PEEK[]\r\n")
+        await client.until(b"}\r\n")
+        await deferLater(reactor, 0.1)  # type: ignore[arg-type]
+        self.assertTrue(client.transport.disconnecting or client.transport.aborted)
+
+
+class KeptTests(SessionCase):
+    async def test_manySections(self) -> None:
+        """
+        Of what is made, a bounded amount is in memory; the rest is made twice.
+        """
+        self.patch(sections, "KEPT_OCTETS", 1000)
+        await self.fill(message(b"base64", base64.encodebytes(CONTENT[:400])))
+        client = await self.selected()
+        items = b" ".join(b"BINARY.PEEK[1]<%d.400>" % origin for origin in range(20))
+        said = await client.do(b"FETCH 1 (%b)" % items)
+        for origin in range(20):
+            wanted = CONTENT[origin:400]
+            self.assertIn(b"BINARY[1]<%d> ~{%d}\r\n%b" % (origin, len(wanted), wanted), said)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
@@ -36,6 +37,7 @@ from osxmail.mail.address import Address
 from osxmail.mail.decision import Decision, DeliveryStatus, Route
 from osxmail.mail.envelope import Client, Envelope, Recipient
 from osxmail.mail.record import Group, Record
+from osxmail.mail.verdict import Verdict
 from osxmail.mail.rights import AccessEntry
 
 if TYPE_CHECKING:
@@ -122,6 +124,21 @@ class IIncoming(Interface):
         """
         Forget it.  Harmless after the store has taken it.
         """
+
+
+@frozen
+class NewMessage:
+    """
+    A message for a mailbox, as it is to be there.
+
+    @ivar incoming: has come as a whole, and is the store's from the call on that it is handed over with.
+    @ivar flags: system flags and keywords.
+    @ivar internalDate: seconds since the epoch; C{None} is now.
+    """
+
+    incoming: IIncoming
+    flags: Sequence[str] = ()
+    internalDate: float | None = None
 
 
 class IMessage(Interface):
@@ -393,10 +410,11 @@ class IMailbox(Interface):
         The range (first UID, UIDNEXT) of messages that are recent to the caller and, from now on, to nobody else.
         """
 
-    def append(incoming: IIncoming, flags: Sequence[str], internalDate: float | None) -> Deferred[Appended]:
+    def appendAll(messages: Sequence[NewMessage]) -> Deferred[tuple[Appended, ...]]:
         """
-        @param internalDate: C{None} is now.
-        @raise osxmail.errors.OverQuota:
+        Add new messages, all or none; their UIDs ascend.
+
+        @raise osxmail.errors.OverQuota: there is no room for all of them.
         @raise osxmail.errors.LimitExceeded: too many keywords in the mailbox.
         """
 
@@ -654,6 +672,39 @@ class ISettingRows(Interface):
     def setSetting(key: str, value: str | None, who: str) -> Deferred[None]:
         """
         @param value: C{None} goes back to the default.
+        """
+
+
+# ------------------------------------------------------------------------------------------------- filters
+
+
+class IFilter(Interface):
+    """
+    Looks at what strangers bring, and says what it thinks: a verdict, or C{None} where there is nothing to say.  Fails
+    with L{osxmail.errors.TemporaryError} where it cannot say now; that stops no mail.  Changes nothing.
+    """
+
+    name: str = Attribute("what the setting C{filter.NAME} and the trace call it")
+
+    def mode() -> str:
+        """
+        C{"off"}, C{"observe"} or C{"on"}, at this moment.
+        """
+
+    def checkConnection(client: Client) -> Deferred[Verdict | None]:
+        """
+        Asked once for each connection and EHLO, at the first MAIL.
+        """
+
+    def checkSender(client: Client, sender: Address | None) -> Deferred[Verdict | None]: ...
+
+    def checkRecipient(
+        client: Client, sender: Address | None, recipient: Recipient, route: Route
+    ) -> Deferred[Verdict | None]: ...
+
+    def checkMessage(client: Client, envelope: Envelope, incoming: IIncoming) -> Deferred[Verdict | None]:
+        """
+        Asked once, at the end of DATA.
         """
 
 

@@ -45,6 +45,9 @@ from osxmail.directory.checkers import DirectoryChecker
 from osxmail.directory.local import LocalDirectory
 from osxmail.directory.passwords import Passwords
 from osxmail.errors import AlreadyExists, ConfigurationError, Refused
+from osxmail.filters.access import AccessFilter
+from osxmail.filters.clienthost import HelloFilter, ReverseDNSFilter
+from osxmail.filters.dnsbl import DNSBLFilter
 from osxmail.mail.acceptance import Domain
 from osxmail.net.dns import Resolver
 from osxmail.net.dnswire import Server
@@ -113,7 +116,13 @@ class Osxmail(MultiService):
         self.router = Router(
             hostname, self.domains, self.directory, settings, self.store, self.accounts, clock=reactor
         )  # fmt: skip
-        self.reception = Reception(hostname, self.store, self.router, self.directory, settings)
+        filters = (
+            AccessFilter(settings),
+            DNSBLFilter(settings, self.resolver),
+            ReverseDNSFilter(settings, self.resolver),
+            HelloFilter(settings, self.resolver, hostname),
+        )
+        self.reception = Reception(hostname, self.store, self.router, self.directory, settings, filters=filters)
         self.scheduler = Scheduler(
             queue=self.store.queue,
             remote=RemoteDelivery(hostname, self.resolver, settings, ClientTLS(), (), self._ownListeners, reactor),
@@ -153,7 +162,7 @@ class Osxmail(MultiService):
     def _factory(self, service: str) -> GateFactory:
         entrance = self._entrance(service, LISTENERS[service])
         if service in ("imap", "imaps"):
-            return ImapFactory(entrance, self.portal, self.store)
+            return ImapFactory(entrance, self.portal, self.store, self.directory)
         if service in ("pop3", "pop3s"):
             return POP3Factory(entrance, self.portal)
         if service == "lmtp":

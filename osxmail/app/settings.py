@@ -18,6 +18,7 @@ from zope.interface import implementer
 from osxmail.delivery.nexthops import Hop
 from osxmail.delivery.relayrules import problemWith
 from osxmail.errors import ParseError, Refused
+from osxmail.filters.dnsbl import MAX_LISTS, parseList
 from osxmail.interfaces import ISettings
 from osxmail.mail.address import Address
 from osxmail.mail.quantities import formatDuration, formatSize, parseDuration, parseSize
@@ -38,9 +39,14 @@ class Kind(Enum):
     SIZE = "size"
     WORDS = "list"
     NETWORKS = "list of networks"
+    RANGES = "list of networks, however wide"
+    LISTS = "list of DNS lists"
     ADDRESS = "address"
     HOP = "server"
 
+
+#: How a filter may run.
+MODES = ("off", "observe", "on")
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
@@ -93,6 +99,15 @@ class Setting:
                 return tuple(text.replace(",", " ").split())
             case Kind.NETWORKS:
                 return tuple(_network(word) for word in text.replace(",", " ").split())
+            case Kind.RANGES:
+                return tuple(_range(word) for word in text.replace(",", " ").split())
+            case Kind.LISTS:
+                words = tuple(text.replace(",", " ").split())
+                if len(words) > MAX_LISTS:
+                    raise ParseError(f"{MAX_LISTS} lists are the most")
+                for word in words:
+                    parseList(word)
+                return words
             case Kind.ADDRESS:
                 return str(Address.parse(text)) if text else ""
         if self.choices and text not in self.choices:
@@ -122,11 +137,15 @@ class Setting:
         return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _network(word: str) -> str:
+def _range(word: str) -> str:
     try:
-        network = str(ipaddress.ip_network(word, strict=False))
+        return str(ipaddress.ip_network(word, strict=False))
     except ValueError:
         raise ParseError(f"{word!r} is no network; write 192.0.2.0/24 or 2001:db8::/32") from None
+
+
+def _network(word: str) -> str:
+    network = _range(word)
     problem = problemWith(network)
     if problem:
         raise ParseError(problem)
@@ -165,6 +184,20 @@ _ROWS: tuple[Setting, ...] = (
     _s("smtp.max_errors", N, "20", "Wrong commands and refused recipients after which a connection is closed.", lowest=1, highest=10000),
     _s("smtp.idle_timeout", D, "5m", "How long a silent SMTP client is kept; RFC 5321 wants 5 minutes.", lowest=10, highest=3600),
     _s("smtp.session_limit", D, "1h", "How long one SMTP connection may last in all.", lowest=60, highest=86400),
+    # Filters
+    _s("filter.access", T, "on", "The lists of refused networks, senders and recipients: off, observe (what they would refuse is only shown) or on.",
+       choices=MODES),
+    _s("filter.refused_networks", Kind.RANGES, "", "Hosts and networks whose mail is refused (554)."),
+    _s("filter.refused_senders", W, "", "Senders whose mail is refused (554): addresses, domains (example.net), or all below a domain (.example.net)."),
+    _s("filter.refused_recipients", W, "", "Recipients for whom mail from outside is refused (554): addresses, domains, or all below a domain."),
+    _s("filter.trusted_networks", Kind.RANGES, "", "Hosts and networks whose mail no filter looks at."),
+    _s("filter.dnsbl", T, "off", "Lists of bad addresses in DNS: off, observe or on.", choices=MODES),
+    _s("filter.dnsbl_lists", Kind.LISTS, "", "The lists: a domain, with a weight (bl.example.org*3), or with the answers that count (bl.example.org=127.0.0.2;127.0.0.3*2)."),
+    _s("filter.dnsbl_refuse_at", N, "1", "Points, the weights of the lists that have a client added up, at which its mail is refused; below that it is only marked.",
+       lowest=1, highest=1000),
+    _s("filter.reverse_dns", T, "off", "Whether a client's address has a name that leads back to it: off, observe or on (450 for those without).", choices=MODES),
+    _s("filter.hello", T, "off", "Whether the name in EHLO exists and is not ours: off, observe or on (450 for one that does not exist, 554 for our own).",
+       choices=MODES),
     # Relay
     _s("relay.approved_networks", Kind.NETWORKS, "", "Hosts and networks that may send to other domains without authenticating."),
     _s("relay.hold_outbound", F, "no", "Accept and queue mail for other servers, but do not send it for now."),
@@ -189,6 +222,8 @@ _ROWS: tuple[Setting, ...] = (
     # IMAP and POP3
     _s("imap.idle_timeout", D, "30m", "Automatic logout of a silent IMAP client; RFC 9051 wants 30 minutes.", lowest=60, highest=86400),
     _s("imap.append_limit", S, "50M", "The largest message that a mail program may store.", lowest=65536, highest=float(2 << 30)),
+    _s("imap.refuse_8bit_headers", F, "yes", "Refuse what has 8-bit characters in its header from mail programs that have not enabled UTF8=ACCEPT, as RFC 6855 wants; without it they may store old mail as it is."),
+    _s("imap.administrators", W, "", "People, by address, who see every mailbox of everybody in IMAP and may do everything with it, as well as those the directory makes administrators."),
     _s("pop3.idle_timeout", D, "10m", "Automatic logout of a silent POP3 client; RFC 1939 wants 10 minutes.", lowest=60, highest=86400),
     _s("login.timeout", D, "1m", "How long a client may take to log in.", lowest=5, highest=3600),
     # Connections

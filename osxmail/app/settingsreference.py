@@ -16,6 +16,7 @@ GROUPS = {
     "auth": "Logging in",
     "account": "Accounts",
     "smtp": "Incoming SMTP and submission",
+    "filter": "Filters on mail from outside",
     "relay": "Outgoing mail",
     "mail": "Addresses and mailboxes",
     "imap": "IMAP",
@@ -36,6 +37,8 @@ WRITTEN = {
     Kind.SIZE: "a size: a number of octets, or with `K`, `M` or `G` of 1024",
     Kind.WORDS: "words, separated by spaces or commas",
     Kind.NETWORKS: "networks or addresses, separated by spaces or commas: `192.0.2.0/24`, `2001:db8::/32`",
+    Kind.RANGES: "networks or addresses, separated by spaces or commas",
+    Kind.LISTS: "lists in DNS, separated by spaces or commas",
     Kind.ADDRESS: "a mail address, or nothing",
     Kind.HOP: "a server: `host`, `host:port` or `[host]:port`, or nothing",
 }

@@ -19,10 +19,26 @@ from zope.interface import implementer
 from osxmail.delivery.copies import Copies
 from osxmail.delivery.faults import notNow
 from osxmail.delivery.quotas import FullMailboxes
-from osxmail.delivery.relayrules import SUBMISSION_SERVICES, TOO_LARGE, recipientDecision, rulesOf, senderDecision
-from osxmail.delivery.traceheaders import MAX_RECEIVED, HeaderFacts, headerFacts, missingFields, receivedField
+from osxmail.delivery.relayrules import (
+    SUBMISSION_SERVICES,
+    TOO_LARGE,
+    approvedNetwork,
+    recipientDecision,
+    rulesOf,
+    senderDecision,
+)
+from osxmail.delivery.traceheaders import (
+    MAX_RECEIVED,
+    HeaderFacts,
+    headerFacts,
+    missingFields,
+    reasonField,
+    receivedField,
+)
 from osxmail.errors import TooLarge
-from osxmail.interfaces import IDirectory, IIncoming, IMailStore, IReception, IRouter, ISettings
+from osxmail.filters.access import networkOf
+from osxmail.filters.pipeline import NOTHING, Judgement, Pipeline
+from osxmail.interfaces import IDirectory, IFilter, IIncoming, IMailStore, IReception, IRouter, ISettings
 from osxmail.mail.acceptance import Acceptance, Accepted, TraceEvent
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action, Decision, Route, Step
@@ -72,7 +88,11 @@ class Reception:
         settings: ISettings,
         now: Callable[[], float] = time.time,
         clock: IReactorTime | None = None,
+        filters: Sequence[IFilter] = (),
     ) -> None:
+        """
+        @param filters: asked about what strangers bring, in this order.
+        """
         if clock is None:
             from twisted.internet import reactor
 
@@ -85,6 +105,7 @@ class Reception:
         self._settings = settings
         self._now = now
         self._full = FullMailboxes(store, settings, now)
+        self._filters = Pipeline(filters)
 
     # ------------------------------------------------------------------------------------------ MAIL and RCPT
 
@@ -102,7 +123,10 @@ class Reception:
             record: Record | None = None
             if client.login is not None:
                 record = await self._directory.recordWithAddress(client.login)
-            return senderDecision(rulesOf(self._settings), client, sender, sizeOctets, record)
+            decision = senderDecision(rulesOf(self._settings), client, sender, sizeOctets, record)
+            if decision.accepted and self._isFiltered(client):
+                return _together(decision, await self._filters.checkSender(client, sender))
+            return decision
         except Exception as error:  # noqa: BLE001 — the contract never fails
             return notNow(error, self.log, "checkSender", session=client.sessionId)
 
@@ -114,23 +138,38 @@ class Reception:
     async def _checkRecipient(
         self, client: Client, sender: Address | None, recipient: Recipient
     ) -> tuple[Decision, Route]:
-        decision, route = await self._decideRecipient(client, recipient)
+        decision, route = await self._decideRecipient(client, sender, recipient)
         if not decision.accepted:
             self._logRefusal(
                 client, "recipient.refused", decision, sender=str(sender or ""), recipient=str(recipient.address)
             )
         return decision, route
 
-    async def _decideRecipient(self, client: Client, recipient: Recipient) -> tuple[Decision, Route]:
+    async def _decideRecipient(
+        self, client: Client, sender: Address | None, recipient: Recipient
+    ) -> tuple[Decision, Route]:
         route = Route(recipient.address)
         try:
             route = await self._router.route(recipient.address)
             decision = recipientDecision(rulesOf(self._settings), client, route)
             if len(self._full) and decision.accepted and client.login is None and client.service != "local":
                 decision = await self._full.check(decision, route)
+            if decision.accepted and self._isFiltered(client):
+                judgement = await self._filters.checkRecipient(client, sender, recipient, route)
+                decision = _together(decision, judgement)
             return decision, route
         except Exception as error:  # noqa: BLE001 — the contract never fails
             return notNow(error, self.log, "checkRecipient", route.steps, session=client.sessionId), route
+
+    def _isFiltered(self, client: Client) -> bool:
+        """
+        Filters are for strangers: not for who has logged in, may relay, or is trusted by name.
+        """
+        if client.service != "smtp" or client.login is not None or self._filters.isIdle:
+            return False
+        if approvedNetwork(rulesOf(self._settings), client) is not None:
+            return False
+        return networkOf(client.host, self._settings.words("filter.trusted_networks")) is None
 
     # ---------------------------------------------------------------------------------------------- the message
 
@@ -151,7 +190,15 @@ class Reception:
             queueId = self._store.newQueueId()
             facts = headerFacts(incoming.header())
             messageId = facts.messageId
-            decision, acceptance = await self._prepare(client, envelope, routes, facts, queueId, sizeOctets)
+            judgement = NOTHING
+            if self._isFiltered(client):
+                judgement = await self._filters.checkMessage(client, envelope, incoming)
+            if judgement.refusal is not None:
+                decision, acceptance = judgement.refusal, None
+            else:
+                decision, acceptance = await self._prepare(
+                    client, envelope, routes, facts, queueId, sizeOctets, judgement
+                )
             if acceptance is not None:
                 accepted = await self._store.accept(acceptance, incoming)
                 self._full.remember(acceptance, accepted, sizeOctets)
@@ -188,6 +235,7 @@ class Reception:
         facts: HeaderFacts,
         queueId: str,
         sizeOctets: int,
+        judgement: Judgement,
     ) -> tuple[Decision, Acceptance | None]:
         if facts.received > MAX_RECEIVED:
             step = Step("loop.received", f"{facts.received} Received fields; {MAX_RECEIVED} are the most")
@@ -201,6 +249,7 @@ class Reception:
             prefix += missingFields(facts, self.hostname, queueId, int(received))
             if not facts.hasMessageId:
                 facts = evolve(facts, messageId=f"{queueId}@{self.hostname}", hasMessageId=True)
+        prefix += reasonField(judgement.reasons)
         # Who has logged in is no loop, whatever Delivered-To a message has that is sent once more.
         before = facts.deliveredTo if client.login is None else frozenset()
         copies = Copies(self._settings, envelope.sender, prefix, before)
@@ -219,7 +268,7 @@ class Reception:
             return Decision(Action.REFUSE, step, DELIVERED_BEFORE, (*copies.skipped, step)), None
         step = Step("store.accept", f"on disk as {queueId}", (("queueId", queueId),))
         steps = (*copies.skipped, step)
-        trace = _trace(client, envelope, routes, copies, queueId, facts.messageId, received, sizeOctets)
+        trace = _trace(client, envelope, routes, copies, queueId, facts.messageId, received, sizeOctets, judgement)
         acceptance = Acceptance(
             queueId,
             envelope,
@@ -273,6 +322,16 @@ class Reception:
         )
 
 
+def _together(decision: Decision, judgement: Judgement) -> Decision:
+    """
+    A decision to accept, and what the filters say of that.
+    """
+    refusal = judgement.refusal
+    if refusal is not None:
+        return evolve(refusal, steps=(*decision.steps, *refusal.steps))
+    return evolve(decision, steps=(*judgement.steps, *decision.steps)) if judgement.verdicts else decision
+
+
 def _trace(
     client: Client,
     envelope: Envelope,
@@ -282,6 +341,7 @@ def _trace(
     messageId: str,
     received: float,
     sizeOctets: int,
+    judgement: Judgement,
 ) -> TraceEvent:
     addresses = [str(envelope.sender)] if envelope.sender is not None else []
     steps: list[str] = []
@@ -305,6 +365,6 @@ def _trace(
         "sizeOctets": sizeOctets,
         "mailboxes": [f"{a.address}/{a.mailbox}" for a in islice(copies.appends.values(), MAX_TRACE_ADDRESSES)],
         "queued": [str(q.address) for q in islice(copies.queued.values(), MAX_TRACE_ADDRESSES)],
-        "steps": steps + [f"{step.rule}: {step.text}" for step in copies.skipped],
+        "steps": steps + [f"{step.rule}: {step.text}" for step in (*judgement.steps, *copies.skipped)],
     }
     return TraceEvent(received, "message.accepted", queueId, messageId, tuple(addresses[:MAX_TRACE_ADDRESSES]), fields)

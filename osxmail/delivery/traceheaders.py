@@ -8,6 +8,8 @@ Stored octets are never rewritten: all that is added is a prefix.
 from __future__ import annotations
 
 import re
+import textwrap
+from collections.abc import Sequence
 from functools import lru_cache
 
 from attrs import frozen
@@ -21,6 +23,12 @@ from osxmail.mail.headerdate import formatDate
 MAX_RECEIVED = 50
 #: Octets of a Message-ID that the trace keeps (RFC 5322 2.1.1).
 MAX_MESSAGE_ID_OCTETS = 998
+
+#: Reasons that a message is marked with, and characters of each.
+MAX_REASONS = 10
+MAX_REASON_CHARACTERS = 500
+#: Where the lines of a reason are folded (RFC 5322 2.1.1 likes 78).
+FOLDED_CHARACTERS = 60
 
 # What EHLO's argument may hold outside a comment (RFC 5321 4.1.1.1); everything else is shown as "?".
 _NOT_IN_HELO = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
@@ -131,6 +139,18 @@ def missingFields(facts: HeaderFacts, hostname: str, queueId: str, seconds: int)
     if not facts.hasMessageId:
         missing += f"Message-ID: <{queueId}@{hostname}>\r\n"
     return missing.encode("ascii")
+
+
+def reasonField(reasons: Sequence[str]) -> bytes:
+    """
+    C{X-Osxmail-Reason}: in plain words why a message was marked; C{b""} where it was not.
+    """
+    fields = []
+    for reason in reasons[:MAX_REASONS]:
+        text = "".join(c if " " <= c <= "~" else "?" for c in reason)[:MAX_REASON_CHARACTERS]
+        lines = textwrap.wrap(text, FOLDED_CHARACTERS) or ["?"]
+        fields.append("X-Osxmail-Reason: " + "\r\n\t".join(lines) + "\r\n")
+    return "".join(fields).encode("ascii")
 
 
 def returnPath(sender: Address | None) -> bytes:

@@ -8,7 +8,7 @@ whatever octets go in, and each takes time and memory in proportion to its input
 C{bytes} is what stands on the wire or in a message; C{str} is an address, a mailbox name, a flag.
 
 Where to find what:
- - Values that rooms hand each other: C{address}, C{envelope}, C{decision}, C{record}, C{acceptance}, C{flags}.
+ - Values that rooms hand each other: C{address}, C{envelope}, C{decision}, C{verdict}, C{record}, C{acceptance}, C{flags}.
  - A message and its parts: C{mime} (one walk gives ENVELOPE, BODY, BODYSTRUCTURE and where each section is),
    C{mimestructure} (what is kept of it), C{header}, C{headerdate}, C{addresslist}, C{mediatype}, C{imapenvelope},
    C{subject}; as text, for searching: C{text}, C{htmltext}, C{encodedword}, C{charset}; its bodies in pieces:

@@ -18,7 +18,7 @@ KINDS = {
     "number": {Kind.NUMBER},
     "seconds": {Kind.DURATION},
     "octets": {Kind.SIZE},
-    "words": {Kind.WORDS, Kind.NETWORKS},
+    "words": {Kind.WORDS, Kind.NETWORKS, Kind.RANGES, Kind.LISTS},
 }
 
 

@@ -11,12 +11,14 @@ from osxmail.delivery.reception import COPIES_IN_A_SLICE, Reception
 from osxmail.delivery.router import Router
 from osxmail.delivery.traceheaders import MAX_RECEIVED
 from osxmail.errors import DirectoryAway, Overloaded, StoreAway, StoreFull, TooLarge
+from osxmail.filters.access import AccessFilter
 from osxmail.interfaces import IReception
 from osxmail.mail.acceptance import Acceptance, Accepted, Appended, Domain, Quota
 from osxmail.mail.address import Address
 from osxmail.mail.decision import Action, Decision
 from osxmail.mail.envelope import OURSELVES, Client, Envelope, Recipient
 from osxmail.mail.record import AccountState
+from osxmail.mail.verdict import Severity, Verdict
 from tests.fakes.directory import FakeDirectory, record
 from tests.fakes.domains import FakeDomains
 from tests.fakes.settings import FakeSettings
@@ -121,6 +123,79 @@ class ReceptionTestCase(SynchronousTestCase):
             (decision.action, decision.reply.code, decision.reply.enhanced), (action, code, enhanced), decision
         )
         self.assertEqual(decision.steps[-1], decision.step)
+
+
+class FilterTests(ReceptionTestCase):
+    """
+    What filters say counts for strangers, and stands in the trace.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.reception = Reception(
+            "mail.test", self.store, self.router, self.directory, self.settings, lambda: self.time, self.clock,
+            (AccessFilter(self.settings),),
+        )  # fmt: skip
+
+    def mail(self, client: Client, sender: Address | None = FAR) -> Decision:
+        return self.successResultOf(self.reception.checkSender(client, sender, 0))
+
+    def test_refusedHosts(self) -> None:
+        self.settings.change("filter.refused_networks", "192.0.2.0/24")
+        decision = self.mail(STRANGER)
+        self.assertDecision(decision, Action.REFUSE, 554, "5.7.1")
+        self.assertEqual(decision.step.rule, "filter.access")
+        # Whoever has logged in, may relay or is trusted by name is no stranger.
+        self.assertTrue(self.mail(PERSON, ANN).accepted)
+        for key in ("relay.approved_networks", "filter.trusted_networks"):
+            self.settings.change(key, "192.0.2.1/32")
+            self.assertTrue(self.mail(STRANGER).accepted, key)
+            self.settings.change(key, "")
+        self.assertFalse(self.mail(STRANGER).accepted)
+
+    def test_refusedSendersAndRecipients(self) -> None:
+        self.settings.change("filter.refused_senders", "far.test")
+        self.assertDecision(self.mail(STRANGER), Action.REFUSE, 554, "5.7.1")
+        self.assertTrue(self.mail(STRANGER, None).accepted)
+        self.settings.change("filter.refused_recipients", "ann@example.test")
+        self.assertDecision(self.rcpt("ann@example.test"), Action.REFUSE, 554, "5.7.1")
+        self.assertTrue(self.rcpt("bob@example.test").accepted)
+        self.assertDecision(self.rcpt("x@far.test"), Action.REFUSE, 550, "5.7.1")
+
+    def test_observed(self) -> None:
+        self.settings.change("filter.refused_networks", "192.0.2.0/24")
+        self.settings.change("filter.access", "observe")
+        decision = self.mail(STRANGER)
+        self.assertDecision(decision, Action.ACCEPT, 250, "2.1.0")
+        self.assertIn("observed only, else refuse", decision.steps[0].text)
+        self.assertTrue(self.accept("ann@example.test").accepted)
+        self.assertNotIn(b"X-Osxmail-Reason", self.last.appends[0].prefix)
+        self.assertTrue(any("observed only" in step for step in self.last.trace[0].fields["steps"]))
+
+    def test_atTheEndOfData(self) -> None:
+        """
+        A network that was refused meanwhile.
+        """
+        self.settings.change("filter.refused_networks", "192.0.2.0/24")
+        self.assertDecision(self.accept("ann@example.test"), Action.REFUSE, 554, "5.7.1")
+        self.assertTrue(self.arriving.isAborted)
+
+    def test_marked(self) -> None:
+        class Marks(AccessFilter):
+            def checkSender(self, client: Client, sender: Address | None) -> Deferred[Verdict | None]:
+                return succeed(self.verdict(Severity.TAG, "far.test is " + "far " * 30 + "\r\nSubject: für"))
+
+        self.reception = Reception(
+            "mail.test", self.store, self.router, self.directory, self.settings, lambda: self.time, self.clock,
+            (Marks(self.settings),),
+        )  # fmt: skip
+        self.assertTrue(self.accept("ann@example.test").accepted)
+        prefix = self.last.appends[0].prefix
+        field = prefix[prefix.index(b"X-Osxmail-Reason: ") :]
+        self.assertTrue(field.startswith(b"X-Osxmail-Reason: access: far.test is far far"))
+        self.assertIn(b"\r\n\tfar ", field)
+        self.assertEqual([line for line in field.split(b"\r\n") if line and not line.startswith((b"\t", b"X-"))], [])
+        self.assertTrue(max(map(len, field.split(b"\r\n"))) < 80)
 
 
 class AcceptTests(ReceptionTestCase):

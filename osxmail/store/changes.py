@@ -140,6 +140,24 @@ def readDelta(txn: Transaction, mailboxId: int, since: int) -> Delta:
     )
 
 
+def readExpunged(txn: Transaction, mailboxId: int, since: int) -> array[int] | None:
+    """
+    UIDs that were expunged since a MODSEQ, ascending; one statement.
+
+    @return: C{None} where the log has forgotten.
+    @raise NoSuchMailbox: it was deleted.
+    """
+    row = txn.execute(
+        """SELECT expunged_floor, (SELECT group_concat(uid) FROM
+                (SELECT uid FROM expunged WHERE mailbox_id = b.id AND modseq > :since ORDER BY uid))
+            FROM mailbox b WHERE id = :mailbox""",
+        {"mailbox": mailboxId, "since": since},
+    ).fetchone()
+    if row is None:
+        raise NoSuchMailbox("deleted meanwhile")
+    return numbersFrom(row[1], "I") if since >= row[0] else None
+
+
 def missingUids(txn: Transaction, mailboxId: int) -> array[int]:
     """
     Every UID that the mailbox once gave and no longer has: what has vanished since a time the log has forgotten.

@@ -1,9 +1,21 @@
 -- Issue by issue, what the second version adds: access lists, annotations, quotas set by administrators, previews.
 
+-- Accounts are found by address as well: whose mailboxes others see, and what an administrator opens.
+ALTER TABLE account ADD COLUMN key TEXT NOT NULL DEFAULT '';    -- the key of the address, '' of the shared mailboxes
+UPDATE account SET key = lower(address);
+CREATE INDEX account_key ON account (key);
+
+-- The first levels of names that lead to others' mailboxes: what people have there themselves gets another name.
+UPDATE OR IGNORE mailbox SET name = '_' || name
+    WHERE name IN ('Shared', 'Other Users') OR name GLOB 'Shared/*' OR name GLOB 'Other Users/*';
+UPDATE OR IGNORE subscription SET name = '_' || name
+    WHERE name IN ('Shared', 'Other Users') OR name GLOB 'Shared/*' OR name GLOB 'Other Users/*';
+
 -- Who may do what in a mailbox besides its owner (RFC 4314).
 CREATE TABLE access_right (
     mailbox_id INTEGER NOT NULL,
-    identifier TEXT NOT NULL,           -- the key of an address, 'anyone', '-' before it for rights taken away
+    identifier TEXT NOT NULL,           -- the key of an address, 'anyone', '$' and the key of a group's; '-' before it
+                                        -- for rights taken away
     rights TEXT NOT NULL,               -- letters, in order
     PRIMARY KEY (mailbox_id, identifier)
 ) WITHOUT ROWID;
@@ -11,12 +23,11 @@ CREATE INDEX access_right_identifier ON access_right (identifier);
 
 -- METADATA (RFC 5464).
 CREATE TABLE annotation (
-    account_id INTEGER NOT NULL,        -- whose mailbox; for the server's own entries 0
     mailbox_id INTEGER NOT NULL,        -- 0: of the server
     owner TEXT NOT NULL,                -- of a private entry, the identifier of the account that it belongs to; else ''
     entry TEXT NOT NULL,                -- lower case, without /shared or /private
     value BLOB NOT NULL,
-    PRIMARY KEY (account_id, mailbox_id, owner, entry)
+    PRIMARY KEY (mailbox_id, owner, entry)
 ) WITHOUT ROWID;
 
 -- A limit on messages, and limits that an administrator has set (RFC 9208), which win over the directory's.

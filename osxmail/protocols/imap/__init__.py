@@ -4,12 +4,15 @@ IMAP (RFC 3501, RFC 9051 and the extensions that C{entering} announces).
 C{session} C{reading} C{commands}
     A session; how a command comes in, literals and all; which may come when, and what carries it out.
 
-C{entering} C{mailboxes} C{fetch} C{sections} C{messages} C{changes}
+C{entering} C{mailboxes} C{fetch} C{messages} C{changes}
     What carries commands out: login and what needs no mailbox; mailboxes as wholes; FETCH; STORE,
     COPY, MOVE, EXPUNGE and APPEND; what others have done, and IDLE.
 
 C{searching} C{snapshotsearch} C{results} C{progress}
     SEARCH; what memory answers of it; how results are written; how far a long command is.
+
+C{fetchanswers} C{sections} C{derived}
+    The answers of a FETCH; BODY[…] and BINARY[…] in them; sections that are made while the message is read.
 
 C{namespaces}
     Whose mailbox a name means, and what the session may do with it.

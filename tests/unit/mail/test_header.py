@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail import header
 from osxmail.mail.header import (
-    FieldPicker,
     MAX_FIELDS,
     MAX_HEADER_OCTETS,
+    FieldPicker,
     fields,
     firstFields,
     headerEnd,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import quopri
 from email import message_from_bytes, policy
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def decoded(encoding: bytes | None, *pieces: bytes) -> bytes:
 
 def cut(octets: bytes, places: list[int]) -> list[bytes]:
     bounds = [0, *sorted(place % (len(octets) + 1) for place in places), len(octets)]
-    return [octets[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [octets[start:end] for start, end in pairwise(bounds)]
 
 
 class DecoderTests(SynchronousTestCase):

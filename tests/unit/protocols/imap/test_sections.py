@@ -78,7 +78,7 @@ class LargeBinaryTests(SessionCase):
         client.transport.take()
         client.gate.pauseProducing()
         client.send(b"a FETCH 1 BINARY.PEEK[1]\r\n")
-        await deferLater(reactor, 0.1)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.1)
         first = client.transport.take()
         self.assertLess(len(first), 70_000)
         client.gate.resumeProducing()
@@ -93,7 +93,7 @@ class LargeBinaryTests(SessionCase):
         client.transport.take()
         client.gate.pauseProducing()
         client.send(b"a FETCH 1:2 (BINARY.PEEK[1] BODY.PEEK[])\r\n" * 200)
-        await deferLater(reactor, 0.2)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.2)
         self.assertLess(len(client.transport.take()), 140_000)
 
 
@@ -159,7 +159,7 @@ class DamageTests(SessionCase):
             client.send(b"a FETCH %d %b\r\n" % (number, item))
             await client.until(b"}\r\n")
             for _ in range(200):
-                await deferLater(reactor, 0.005)  # type: ignore[arg-type]
+                await deferLater(reactor, 0.005)
                 if client.transport.disconnecting or client.transport.aborted:
                     break
             self.assertTrue(client.transport.disconnecting or client.transport.aborted)
@@ -177,7 +177,7 @@ class DamageTests(SessionCase):
         self.patch(Message, "read", short)
         client.send(b"a FETCH 1 BODY.PEEK[]\r\n")
         await client.until(b"}\r\n")
-        await deferLater(reactor, 0.1)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.1)
         self.assertTrue(client.transport.disconnecting or client.transport.aborted)
 
 

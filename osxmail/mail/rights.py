@@ -51,7 +51,7 @@ def parseRights(text: str) -> str:
 
     @raise ParseError: one of them is no right (RFC 4314 3.1: it must not be passed over).
     """
-    found = set()
+    found: set[str] = set()
     for letter in text:
         if letter in VIRTUAL_RIGHTS:
             found.update(VIRTUAL_RIGHTS[letter])

@@ -14,8 +14,8 @@ C{searching} C{snapshotsearch} C{results} C{progress}
 C{fetchanswers} C{sections} C{derived}
     The answers of a FETCH; BODY[…] and BINARY[…] in them; sections that are made while the message is read.
 
-C{namespaces}
-    Whose mailbox a name means, and what the session may do with it.
+C{namespaces} C{memberships}
+    Whose mailbox a name means, and what the session may do with it; which groups of the directory count there.
 
 C{selected} C{lines}
     What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from osxmail.mail.flags import SYSTEM_FLAGS
 from osxmail.mail.imap.response import renderFlags
+from osxmail.mail.rights import rightFor
 from osxmail.protocols.base import LineTooLong
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.reading import AFTER_LOGIN
@@ -30,7 +31,9 @@ def renderKeywords(view: SelectedView) -> bytes:
     FLAGS and PERMANENTFLAGS (RFC 3501 7.2.6, 7.1).
     """
     names = (*SYSTEM_FLAGS, *view.snapshot.keywords)
-    permanent = () if view.isReadOnly else (*names, "\\*")
+    # RFC 4314 5.1.1: PERMANENTFLAGS says what this person may change.
+    rights = frozenset() if view.isReadOnly else view.rights
+    permanent = [name for name in (*names, "\\*") if rightFor(name) in rights]
     return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags kept\r\n" % (renderFlags(names), renderFlags(permanent))
 
 

@@ -1,17 +1,40 @@
-# -*- test-case-name: tests.unit.protocols.imap.test_mailboxes -*-
+# -*- test-case-name: tests.unit.protocols.imap.test_namespaces -*-
 """
-Whose mailbox a name means, and what the session may do with it.
+Whose mailbox a name means, and what the session may do with it (RFC 2342, RFC 4314).
+
+=============================  ==================================================================
+C{Work/Plans}                  one's own
+C{Other Users/ADDRESS/Work}    somebody else's, of whom a right was given, or any for administrators
+C{Shared/News}                 nobody's
+=============================  ==================================================================
+
+A mailbox that the session may not know of is answered as one that does not exist.
 """
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import AsyncIterator, Callable
 
-from osxmail.errors import NotAllowed
-from osxmail.interfaces import IAccount, IMailbox
+from attrs import evolve, frozen
 
-#: Every right there is (RFC 4314 2.1): what the owner of an account has.
-ALL_RIGHTS = frozenset("lrswipkxtea")
+from osxmail.errors import NoSuchMailbox, NotAllowed, ParseError
+from osxmail.interfaces import IAccount, IMailbox, IMailStore, ISettings
+from osxmail.mail.acceptance import MailboxStatus
+from osxmail.mail.address import Address
+from osxmail.mail.mailboxname import DELIMITER, parents
+from osxmail.mail.record import Record
+from osxmail.mail.rights import ALL_RIGHTS, ANYONE, NEGATIVE, AccessEntry, ownersRights, rightsOf
+from osxmail.protocols.imap.memberships import Memberships
+
+#: Before the address of somebody else.
+OTHERS = "Other Users/"
+#: Before the name of a mailbox that is nobody's.
+SHARED = "Shared/"
+#: For how long rights in a selected mailbox are good when no list was changed in this process: another one may have
+#: changed it, or the directory a group.
+RIGHTS_LIFE_SECONDS = 5.0
+#: Accounts that an administrator's LIST reads at once.
+ACCOUNTS_AT_ONCE = 200
 
 
 @frozen
@@ -23,6 +46,8 @@ class Place:
     @ivar account: whose it is.
     @ivar nameThere: what it is called in that account.
     @ivar rights: what the session may do with it (RFC 4314 2.1).
+    @ivar version: the store's C{accessVersion} when the rights were read.
+    @ivar readSeconds: when that was.
     """
 
     name: str
@@ -30,13 +55,66 @@ class Place:
     nameThere: str
     mailbox: IMailbox
     rights: frozenset[str]
+    version: int = 0
+    readSeconds: float = 0.0
 
     def need(self, rights: str) -> None:
         """
         @raise NotAllowed: one of these rights is missing.
+        @raise NoSuchMailbox: so it is, and the session may not know of the mailbox.
         """
-        if not self.rights.issuperset(rights):
-            raise NotAllowed(f"that needs the rights {rights} in {self.name}")
+        if self.rights.issuperset(rights):
+            return
+        if "l" not in self.rights:
+            # RFC 4314 6: the same answer as for one that does not exist.
+            raise NoSuchMailbox(self.name)
+        raise NotAllowed(f"that needs the rights {rights} in {self.name}")
+
+
+@frozen
+class Seen:
+    """
+    A mailbox in a list.
+
+    @ivar name: what the session calls it.
+    @ivar accountId: whose it is.
+    @ivar status: its numbers; C{status.name} is what it is called in its account.
+    @ivar rights: what the session may do with it.
+    """
+
+    name: str
+    accountId: str
+    status: MailboxStatus
+    rights: frozenset[str]
+
+
+def ownName(name: str) -> bool:
+    """
+    Does this name mean one of the session's own mailboxes?
+    """
+    return not f"{name}/".startswith((OTHERS, SHARED))
+
+
+def canonicalName(name: str) -> str:
+    """
+    A name with the address in it as we write it; others are left alone.
+    """
+    if name.startswith(OTHERS):
+        owner, slash, rest = name.removeprefix(OTHERS).partition(DELIMITER)
+        try:
+            return f"{OTHERS}{Address.parse(owner).key}{slash}{rest}"
+        except ParseError:
+            pass
+    return name
+
+
+def nameOf(address: str, nameThere: str) -> str:
+    """
+    What others call a mailbox.
+
+    @param address: the owner's; C{""} for nobody's.
+    """
+    return f"{OTHERS}{Address.parse(address).key}/{nameThere}" if address else f"{SHARED}{nameThere}"
 
 
 class Namespaces:
@@ -44,18 +122,218 @@ class Namespaces:
     The mailboxes that one person reaches.
     """
 
-    def __init__(self, account: IAccount) -> None:
+    def __init__(
+        self,
+        account: IAccount,
+        record: Record,
+        store: IMailStore,
+        memberships: Memberships,
+        settings: ISettings,
+        now: Callable[[], float],
+    ) -> None:
+        """
+        @param record: who it is.
+        @param now: a clock, in seconds.
+        """
         self._account = account
+        self._store = store
+        self._settings = settings
+        self._now = now
+        self._memberships = memberships
+        self._keys = frozenset(address.key for address in record.addresses)
+        self._isDirectoryAdministrator = record.administrator
+
+    @property
+    def isAdministrator(self) -> bool:
+        """
+        Sees every mailbox, and may do everything with it: the directory says so, or C{imap.administrators}.
+        """
+        if self._isDirectoryAdministrator:
+            return True
+        words = self._settings.words("imap.administrators")
+        return bool(words) and not self._keys.isdisjoint(word.lower() for word in words)
+
+    def isOwn(self, account: IAccount) -> bool:
+        """
+        It is the session's own.
+        """
+        return account.accountId == self._account.accountId
+
+    # ------------------------------------------------------------------------------------------- one mailbox
 
     async def find(self, name: str, needs: str = "") -> Place:
         """
         The mailbox of this name.
 
         @param needs: rights that the caller has to have there.
-        @raise osxmail.errors.NoSuchMailbox: there is none, or the session may not know of it.
+        @raise NoSuchMailbox: there is none, or the session may not know of it.
         @raise NotAllowed:
         """
-        mailbox = await self._account.mailbox(name)
-        place = Place(name, self._account, name, mailbox, ALL_RIGHTS)
+        account, nameThere = await self.whose(name)
+        version = self._store.accessVersion
+        mailbox, access = await account.find(nameThere)
+        rights = await self._rightsIn(account, access)
+        place = Place(name, account, nameThere, mailbox, rights, version, self._now())
         place.need(needs)
         return place
+
+    async def whose(self, name: str) -> tuple[IAccount, str]:
+        """
+        The account that a name leads to, and what is left of the name there.
+
+        @raise NoSuchMailbox: nobody has that address, or there is nothing left of the name.
+        """
+        if ownName(name):
+            return self._account, name
+        account: IAccount | None
+        if name.startswith(SHARED):
+            account, nameThere = await self._store.sharedAccount(), name.removeprefix(SHARED)
+        else:
+            owner, _, nameThere = name.removeprefix(OTHERS).partition(DELIMITER)
+            try:
+                account = await self._store.accountWithAddress(Address.parse(owner))
+            except ParseError:
+                account = None
+        if account is None or not nameThere:
+            raise NoSuchMailbox(name)
+        return account, nameThere
+
+    async def parentOf(self, name: str) -> Place | None:
+        """
+        The nearest mailbox above this name that exists (RFC 4314 4); C{None} if there is none.
+
+        @raise NoSuchMailbox: the name leads to nobody.
+        """
+        for above in reversed(parents(name)):
+            if above in (OTHERS[:-1], SHARED[:-1]):
+                return None
+            try:
+                return await self.find(above)
+            except NoSuchMailbox:
+                continue
+        return None
+
+    async def mayCreate(self, name: str) -> None:
+        """
+        May the session make a mailbox of this name?
+
+        @raise NotAllowed:
+        """
+        parent = await self.parentOf(name)
+        if parent is not None and "l" in parent.rights:
+            parent.need("k")
+        elif not ownName(name) and not self.isAdministrator and (parent is None or "k" not in parent.rights):
+            raise NotAllowed(f"only administrators make {name}")
+
+    async def _rightsIn(self, account: IAccount, access: tuple[AccessEntry, ...]) -> frozenset[str]:
+        if self.isAdministrator:
+            return ALL_RIGHTS
+        if self.isOwn(account):
+            return ownersRights(self._keys, access)
+        return rightsOf(await self._identifiers(access), access)
+
+    async def _identifiers(self, access: tuple[AccessEntry, ...]) -> frozenset[str]:
+        groups = await self._memberships.among(access, self._keys)
+        return self._keys | groups | {ANYONE}
+
+    # --------------------------------------------------------------------------------------- the selected one
+
+    def isStale(self, place: Place) -> bool:
+        """
+        Its rights may have changed: L{again} knows.
+        """
+        return (
+            place.version != self._store.accessVersion or not 0 <= self._now() - place.readSeconds < RIGHTS_LIFE_SECONDS
+        )
+
+    async def again(self, place: Place) -> Place:
+        """
+        The same mailbox with the rights of now.
+
+        @raise NoSuchMailbox: it was deleted.
+        """
+        version = self._store.accessVersion
+        rights = await self._rightsIn(place.account, await place.mailbox.access())
+        return evolve(place, rights=rights, version=version, readSeconds=self._now())
+
+    # ------------------------------------------------------------------------------------------ many mailboxes
+
+    async def personal(self) -> list[Seen]:
+        """
+        The session's own mailboxes, INBOX first.
+        """
+        statuses = await self._account.listMailboxes()
+        restricted: dict[int, frozenset[str]] = {}
+        if not self.isAdministrator:
+            keys = [*self._keys, *(NEGATIVE + key for key in self._keys)]
+            for each in await self._store.sharedWith(keys):
+                if each.accountId == self._account.accountId:
+                    restricted[each.status.mailboxId] = ownersRights(self._keys, each.access)
+        accountId = self._account.accountId
+        return [
+            Seen(status.name, accountId, status, restricted.get(status.mailboxId, ALL_RIGHTS)) for status in statuses
+        ]
+
+    async def shared(self) -> list[Seen]:
+        """
+        The mailboxes of others, and of nobody, that lists let this person see (RFC 4314: the right l).  Groups that the
+        directory cannot be asked about now let nobody in.
+        """
+        groups = await self._memberships.all(await self._store.groupsWithAccess(), self._keys)
+        identifiers = self._keys | groups.certain | {ANYONE}
+        found = []
+        for each in await self._store.sharedWith(sorted(identifiers)):
+            if each.accountId == self._account.accountId:
+                continue
+            denied = frozenset(
+                letter
+                for entry in each.access
+                if entry.identifier.startswith(NEGATIVE) and entry.identifier[1:] in groups.unknown
+                for letter in entry.rights
+            )
+            rights = ALL_RIGHTS if self.isAdministrator else rightsOf(identifiers, each.access) - denied
+            if "l" in rights:
+                found.append(Seen(nameOf(each.address, each.status.name), each.accountId, each.status, rights))
+        return found
+
+    async def everybodys(self, prefix: str = "") -> AsyncIterator[list[Seen]]:
+        """
+        For administrators: every mailbox of everybody else, and of nobody, account by account.
+
+        @param prefix: only of people whose address has a key that begins so.
+        """
+        after = prefix[:-1]  # and those behind it that do not begin with the whole are passed over
+        if not prefix:
+            yield await self._allOf(await self._store.sharedAccount())
+        while True:
+            accounts = await self._store.accountsAfter(after, ACCOUNTS_AT_ONCE)
+            for account in accounts:
+                after = Address.parse(account.address).key
+                if prefix and not after.startswith(prefix):
+                    if after > prefix:
+                        return
+                    continue
+                if not self.isOwn(account):
+                    yield await self._allOf(account)
+            if len(accounts) < ACCOUNTS_AT_ONCE:
+                return
+
+    async def owners(self) -> AsyncIterator[str]:
+        """
+        For administrators: the keys of the addresses of everybody else.
+        """
+        after = ""
+        while True:
+            accounts = await self._store.accountsAfter(after, ACCOUNTS_AT_ONCE)
+            for account in accounts:
+                after = Address.parse(account.address).key
+                if not self.isOwn(account):
+                    yield after
+            if len(accounts) < ACCOUNTS_AT_ONCE:
+                return
+
+    async def _allOf(self, account: IAccount) -> list[Seen]:
+        return [
+            Seen(nameOf(account.address, status.name), account.accountId, status, ALL_RIGHTS)
+            for status in await account.listMailboxes()
+        ]

@@ -18,6 +18,7 @@ from attrs import frozen
 from zope.interface import implementer
 
 from osxmail.interfaces import IMailbox, IMailboxListener, ISnapshot
+from osxmail.mail.rights import ALL_RIGHTS
 from osxmail.mail.sequenceset import Range, SequenceSet, merged, rangesOf
 
 #: Indexes of messages in the view: a C{range} of step one, or a list in ascending order.
@@ -69,6 +70,7 @@ class SelectedView:
     @ivar modseq: flags have been told up to here.
     @ivar keywordsTold: how many keywords the client knows of.
     @ivar saved: bounds of ranges of UIDs, first and last by turns: what SEARCH has saved (RFC 5182), C{$}.
+    @ivar rights: what the session may do here (RFC 4314 2.1).
     @ivar onChange: called when the mailbox has changed.
     @ivar onGone: called when it was deleted.
     """
@@ -85,6 +87,7 @@ class SelectedView:
         "name",
         "onChange",
         "onGone",
+        "rights",
         "saved",
         "snapshot",
         "uidnext",
@@ -96,6 +99,7 @@ class SelectedView:
         self.name = name
         self.mailbox = mailbox
         self.isReadOnly = isReadOnly
+        self.rights = ALL_RIGHTS
         self.onChange = onChange
         self.onGone = onGone
         self.firstRecent = self.uidnext = 0

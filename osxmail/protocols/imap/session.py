@@ -12,17 +12,18 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from osxmail.errors import MailError
-from osxmail.interfaces import IAccount, IMailStore
+from osxmail.errors import MailError, NoSuchMailbox
+from osxmail.interfaces import IAccount, IDirectory, IMailStore
 from osxmail.mail.imap.grammar import parseCommand
 from osxmail.mail.imap.reader import BadCharset, BadCommand, BadName, Cursor
 from osxmail.mail.imap.searchgrammar import CHARSETS
 from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.entrance import Entrance
-from osxmail.protocols.imap.changes import tellChanges
+from osxmail.protocols.imap.changes import renderKeywords, tellChanges
 from osxmail.protocols.imap.commands import AUTHENTICATED, BEFORE, COMMANDS, SELECTED
 from osxmail.protocols.imap.entering import capabilities
-from osxmail.protocols.imap.namespaces import Namespaces
+from osxmail.protocols.imap.memberships import Memberships
+from osxmail.protocols.imap.namespaces import Namespaces, Place
 from osxmail.protocols.imap.reading import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
@@ -55,16 +56,28 @@ class MailboxGone(SessionEnd):
     why: ClassVar[str] = "the selected mailbox was deleted"
 
 
+class RightsGone(SessionEnd):
+    """
+    The person may no longer read the selected mailbox (RFC 4314 5.1.1: the session may be ended).
+    """
+
+    why: ClassVar[str] = "the right to read the selected mailbox was taken away"
+
+
 class ImapFactory(GateFactory):
     """
     @ivar portal: gives the L{IAccount} of who logs in.
     @ivar store: where APPEND's messages arrive.
+    @ivar memberships: who is meant in access lists.
     """
 
-    def __init__(self, entrance: Entrance, portal: Portal, store: IMailStore) -> None:
+    def __init__(
+        self, entrance: Entrance, portal: Portal, store: IMailStore, directory: IDirectory | None = None
+    ) -> None:
         super().__init__(entrance)
         self.portal = portal
         self.store = store
+        self.memberships = Memberships(directory)
 
     def gate(self) -> Gate:
         return Imap(self)
@@ -76,6 +89,7 @@ class Imap(Gate):
 
     @ivar account: of who has logged in, or C{None}.
     @ivar view: of the selected mailbox, or C{None}.
+    @ivar place: of the selected mailbox, or C{None}.
     @ivar namespaces: the mailboxes that this person reaches.
     @ivar enabled: names of extensions that the client has enabled, in upper case (RFC 5161).
     @ivar isIdling: in IDLE: changes are told at once.
@@ -91,6 +105,7 @@ class Imap(Gate):
         super().__init__(factory)
         self.account: IAccount | None = None
         self.view: SelectedView | None = None
+        self.place: Place | None = None
         self._namespaces: Namespaces | None = None
         self.enabled: set[str] = set()
         self.isIdling = False
@@ -217,6 +232,8 @@ class Imap(Gate):
         name = received.name
         try:
             command = parseCommand(name, Cursor(received.pieces, self.isUtf8))
+            if self.place is not None:
+                await self.lookAtRights()
             reply = await COMMANDS[name].carryOut(self, command)
         except BadCharset as error:
             if error.isSaving and self.view is not None:
@@ -257,7 +274,10 @@ class Imap(Gate):
         """
         account: IAccount = loggedIn.avatar
         self.account = account
-        self._namespaces = Namespaces(account)
+        factory = self.factory
+        self._namespaces = Namespaces(
+            account, loggedIn.record, factory.store, factory.memberships, self.entrance.settings, self.clock.seconds
+        )
         self.setDeadline(0)
 
     async def whileClientIsThere(self, work: Deferred[_Result]) -> _Result:
@@ -286,6 +306,7 @@ class Imap(Gate):
         @return: fires when other sessions see what that leaves behind; C{None} if that is now.
         """
         view, self.view = self.view, None
+        self.place = None
         if view is None:
             return None
         view.mailbox.release(view)
@@ -294,6 +315,29 @@ class Imap(Gate):
         # What arrived meanwhile was recent here, and is so to nobody else.
         claimed: Deferred[object] = view.mailbox.claimRecent()  # type: ignore[assignment]
         return claimed.addErrback(self._notClaimed)
+
+    async def lookAtRights(self) -> None:
+        """
+        Take over what has become of the rights in the selected mailbox.
+
+        @raise RightsGone: it may not even be read any more.
+        """
+        place, view = self.place, self.view
+        if place is None or view is None or not self.namespaces.isStale(place):
+            return
+        try:
+            self.place = place = await self.namespaces.again(place)
+        except NoSuchMailbox:
+            return  # The view hears of it.
+        except MailError as error:
+            # Whoever cannot be asked now is asked again by the next command; until then, as it was.
+            self.log.warn("{event}", event="rights.unknown", session=self.sessionId, why=str(error))
+            return
+        if "r" not in place.rights:
+            raise RightsGone
+        if view.rights != place.rights:
+            view.rights = place.rights
+            self.write(renderKeywords(view))  # RFC 4314 5.1.1
 
     async def deselect(self) -> None:
         """
@@ -346,11 +390,14 @@ class Imap(Gate):
 
     async def _tell(self) -> None:
         try:
+            await self.lookAtRights()
             while True:
                 await tellChanges(self, True)
                 view = self.view
                 if view is None or not self.isIdling or self.isCongested or view.isUpToDate:
                     return
+        except RightsGone as end:
+            self.goAway(end)
         except SessionEnd:
             # The session's own coroutine hears of it too.
             return

@@ -224,7 +224,6 @@ _ROWS: tuple[Setting, ...] = (
     _s("imap.append_limit", S, "50M", "The largest message that a mail program may store.", lowest=65536, highest=float(2 << 30)),
     _s("imap.refuse_8bit_headers", F, "yes", "Refuse what has 8-bit characters in its header from mail programs that have not enabled UTF8=ACCEPT, as RFC 6855 wants; without it they may store old mail as it is."),
     _s("imap.administrators", W, "", "People, by address, who see every mailbox of everybody in IMAP and may do everything with it, as well as those the directory makes administrators."),
-    _s("imap.administrators", W, "", "People, by address, who see every mailbox of everybody in IMAP and may do everything with it, as well as those the directory makes administrators."),
     _s("pop3.idle_timeout", D, "10m", "Automatic logout of a silent POP3 client; RFC 1939 wants 10 minutes.", lowest=60, highest=86400),
     _s("login.timeout", D, "1m", "How long a client may take to log in.", lowest=5, highest=3600),
     # Connections

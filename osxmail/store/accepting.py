@@ -16,6 +16,7 @@ from attrs import define
 from twisted.internet.defer import Deferred
 
 from osxmail.errors import LimitExceeded, NoSuchMailbox, OverQuota
+from osxmail.interfaces import NewMessage
 from osxmail.mail.acceptance import Acceptance, Accepted, Append, Appended, QueueRecipient
 from osxmail.mail.header import headerEnd
 from osxmail.mail.mailboxname import INBOX, normalizeMailboxName
@@ -52,17 +53,27 @@ class Arrival:
 
 
 @define(eq=False, slots=True)
-class MailboxArrival:
+class Batch:
     """
-    An APPEND that is ready for the writer.
+    The messages of one APPEND, ready for the writer.
+
+    @ivar flags: of each.
+    @ivar dates: of each, seconds since the epoch.
     """
 
     accountId: str
     mailboxId: int
-    incoming: Incoming
-    rendering: Rendering
-    flags: tuple[str, ...]
-    internalDate: float
+    incomings: list[Incoming]
+    renderings: list[Rendering]
+    flags: list[Sequence[str]]
+    dates: list[float]
+
+    def release(self) -> None:
+        """
+        The store could not take them.
+        """
+        for incoming in self.incomings:
+            incoming.release()
 
 
 class _Prefixes:
@@ -163,29 +174,47 @@ class Accepting:
             incoming.release()
             raise
 
-    def append(
-        self, accountId: str, mailboxId: int, incoming: Incoming, flags: Sequence[str], internalDate: float | None
-    ) -> Deferred[Appended]:
+    def append(self, accountId: str, mailboxId: int, messages: Sequence[NewMessage]) -> Deferred[tuple[Appended, ...]]:
         """
-        See L{osxmail.interfaces.IMailbox.append}.
+        See L{osxmail.interfaces.IMailbox.appendAll}.
         """
-        return Deferred.fromCoroutine(self._append(accountId, mailboxId, incoming, flags, internalDate))
+        return Deferred.fromCoroutine(self._append(accountId, mailboxId, messages))
 
-    async def _append(
-        self, accountId: str, mailboxId: int, incoming: Incoming, flags: Sequence[str], internalDate: float | None
-    ) -> Appended:
-        waiting = incoming.seal()
-        if waiting is not None:
-            await waiting
-        rendering = await self._render(incoming, b"")
-        date = self._now() if internalDate is None else internalDate
-        arrival = MailboxArrival(accountId, mailboxId, incoming, rendering, tuple(flags), date)
+    async def _append(self, accountId: str, mailboxId: int, messages: Sequence[NewMessage]) -> tuple[Appended, ...]:
+        if not messages:
+            return ()
+        batch = await self.prepareBatch(accountId, mailboxId, messages)
+        held = sum(map(_heldOctets, batch.incomings))
         try:
-            appended: Appended = await self._database.writeTogether(self.appendAll_txn, arrival, _heldOctets(incoming))
+            appended: tuple[Appended, ...] = await self._database.writeTogether(self.appendAll_txn, batch, held)
         except BaseException:
-            incoming.release()
+            batch.release()
             raise
         return appended
+
+    async def prepareBatch(self, accountId: str, mailboxId: int, messages: Sequence[NewMessage]) -> Batch:
+        """
+        What L{appendAll_txn} wants; one who calls it in a transaction of its own calls C{Batch.release()} on failure.
+
+        @raise StoreFull: the spool could not be written.
+        """
+        now = self._now()
+        batch = Batch(accountId, mailboxId, [], [], [], [])
+        try:
+            for message in messages:
+                incoming = message.incoming
+                assert isinstance(incoming, Incoming), "a message comes in by the store's own incoming()"
+                batch.incomings.append(incoming)
+                waiting = incoming.seal()
+                if waiting is not None:
+                    await waiting
+                batch.renderings.append(await self._render(incoming, b""))
+                batch.flags.append(message.flags)
+                batch.dates.append(now if message.internalDate is None else message.internalDate)
+        except BaseException:
+            batch.release()
+            raise
+        return batch
 
     # --------------------------------------------------------------------------------- in the writer's thread
 
@@ -241,46 +270,54 @@ class Accepting:
             txn.afterCommit(partial(self._placed, placed))
         return results
 
-    def appendAll_txn(self, txn: Transaction, items: Sequence[MailboxArrival]) -> list[Appended | Exception | None]:
+    def appendAll_txn(self, txn: Transaction, items: Sequence[Batch]) -> list[tuple[Appended, ...] | Exception]:
         """
-        Commit APPENDs.
+        Commit APPENDs, each as a whole or not at all.
         """
         placing = Placing(self._now())
         placing.load_txn(txn, {item.mailboxId for item in items})
-        results: list[Appended | Exception | None] = []
-        good: list[tuple[MailboxArrival, int]] = []
-        for item in items:
-            refusal: Exception | None = None
-            bits = 0
-            if item.mailboxId not in placing:
-                refusal = NoSuchMailbox("deleted meanwhile")
-            else:
-                try:
-                    bits = flagBits_txn(txn, item.mailboxId, item.flags)
-                except LimitExceeded as error:
-                    refusal = error
-                else:
-                    if not placing.takeRoom(item.mailboxId, item.incoming.sizeOctets, None):
-                        refusal = OverQuota("the account has no room for the message")
-            if refusal is None:
-                good.append((item, bits))
-            results.append(refusal)
-        octetsIds = self._octets.putAll_txn(txn, [item.incoming for item, _bits in good])
-        places = zip(good, octetsIds, strict=True)
-        for index, result in enumerate(results):
-            if result is None:
-                (item, bits), octetsId = next(places)
-                size = item.incoming.sizeOctets
-                results[index] = placing.place(
-                    item.accountId, item.mailboxId, octetsId, 0, size, bits, item.internalDate
+        bits = [self._admit_txn(txn, placing, item) for item in items]
+        good = [item for item, each in zip(items, bits, strict=True) if not isinstance(each, Exception)]
+        incomings = [incoming for item in good for incoming in item.incomings]
+        octetsIds = self._octets.putAll_txn(txn, incomings)
+        _putRenderings_txn(txn, zip(octetsIds, [each for item in good for each in item.renderings], strict=True))
+        places = iter(octetsIds)
+        results: list[tuple[Appended, ...] | Exception] = []
+        for item, refusalOrBits in zip(items, bits, strict=True):
+            if isinstance(refusalOrBits, Exception):
+                results.append(refusalOrBits)
+                continue
+            results.append(
+                tuple(
+                    placing.place(item.accountId, item.mailboxId, next(places), 0, incoming.sizeOctets, flags, date)
+                    for incoming, flags, date in zip(item.incomings, refusalOrBits, item.dates, strict=True)
                 )
-        _putRenderings_txn(
-            txn, [(octetsId, item.rendering) for (item, _), octetsId in zip(good, octetsIds, strict=True)]
-        )
+            )
         placed = placing.flush_txn(txn)
         if placed:
             txn.afterCommit(partial(self._placed, placed))
         return results
+
+    @staticmethod
+    def _admit_txn(txn: Transaction, placing: Placing, item: Batch) -> list[int] | Exception:
+        """
+        May these messages come in?  If so their room is taken, and their flags' bits are the answer.
+        """
+        if item.mailboxId not in placing:
+            return NoSuchMailbox("deleted meanwhile")
+        octets = sum(incoming.sizeOctets for incoming in item.incomings)
+        if not placing.takeRoom(item.mailboxId, octets, None, len(item.incomings)):
+            return OverQuota("the account has no room for the messages")
+        names = dict.fromkeys(flag for flags in item.flags for flag in flags)
+        try:
+            # All at once: where there are too many keywords, none is made.
+            bits = flagBits_txn(txn, item.mailboxId, names) if names else 0
+        except LimitExceeded as error:
+            placing.giveRoomBack(item.mailboxId, octets, len(item.incomings))
+            return error
+        if not bits or len(item.flags) == 1:
+            return [bits] * len(item.flags)
+        return [flagBits_txn(txn, item.mailboxId, flags) for flags in item.flags]
 
     def _targets_txn(self, txn: Transaction, placing: Placing, items: Sequence[Arrival]) -> list[list[int]]:
         """

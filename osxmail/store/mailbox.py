@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 
 from osxmail.errors import NoSuchMailbox
-from osxmail.interfaces import IIncoming, IMailbox, IMailboxListener, IMessage, ISnapshot
+from osxmail.interfaces import IMailbox, IMailboxListener, IMessage, ISnapshot, NewMessage
 from osxmail.mail.acceptance import Appended, Changes, Copied, FlagsStored, MailboxStatus
 from osxmail.mail.rights import AccessEntry
 from osxmail.mail.searchkeys import SearchKey
@@ -23,7 +23,6 @@ from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
 from osxmail.store.expunging import expunge_txn, remove_txn
 from osxmail.store.flagging import storeFlags_txn
-from osxmail.store.incoming import Incoming
 from osxmail.store.parts import Parts
 from osxmail.store.statuses import readStatus
 
@@ -141,12 +140,11 @@ class Mailbox:
         txn.execute("UPDATE mailbox SET first_recent_uid = uidnext WHERE id = ?", (self.mailboxId,))
         return row[0], row[1]
 
-    def append(self, incoming: IIncoming, flags: Sequence[str], internalDate: float | None) -> Deferred[Appended]:
+    def appendAll(self, messages: Sequence[NewMessage]) -> Deferred[tuple[Appended, ...]]:
         """
-        See L{IMailbox.append}.
+        See L{IMailbox.appendAll}.
         """
-        assert isinstance(incoming, Incoming), "a message comes in by the store's own incoming()"
-        appended = self._parts.accepting.append(self._accountId, self.mailboxId, incoming, flags, internalDate)
+        appended = self._parts.accepting.append(self._accountId, self.mailboxId, messages)
         return appended.addCallback(self._caughtUp, (self.mailboxId,))
 
     def storeFlags(

@@ -127,8 +127,9 @@ class Placing:
         limitMessages: int | None = None,
     ) -> bool:
         """
-        Does the quota allow one more message?  If so it is counted, and L{place} must follow.
+        Does the quota allow one more message, or so many?  If so they are counted, and L{place} must follow for each.
 
+        @param sizeOctets: of all of them.
         @param limitOctets: the limit that counts unless an administrator has set one, 0 for none; C{None} is the
             account's own.
         @param limitMessages: the same, in messages.
@@ -139,6 +140,14 @@ class Placing:
         quota.newOctets += sizeOctets
         quota.newMessages += messages
         return True
+
+    def giveRoomBack(self, mailboxId: int, sizeOctets: int, messages: int) -> None:
+        """
+        Nothing comes of what L{takeRoom} has counted.
+        """
+        quota = self._places[mailboxId].quota
+        quota.newOctets -= sizeOctets
+        quota.newMessages -= messages
 
     def place(
         self,

@@ -10,6 +10,7 @@ from osxmail.mail.address import Address
 from osxmail.mail.flags import ANSWERED, DELETED, FLAGGED, SEEN
 from osxmail.mail.rights import AccessEntry, settableFlags
 from tests.contracts.mailstore import ALICE, BOB, StoreTools, asynchronous
+from tests.fakes.mailstores import append
 
 ENTRY = AccessEntry("bob@example.test", "lr")
 
@@ -188,7 +189,7 @@ class QuotaContract(StoreTools):
     async def test_messages(self):
         await self.account.setQuota(0, 2)
         uids = await self.fill(2)
-        await self.assertFailure(self.inbox.append(self.incoming(), (), None), OverQuota)
+        await self.assertFailure(append(self.inbox, self.incoming(), (), None), OverQuota)
         archive = await self.account.mailbox("Archive")
         await self.assertFailure(self.inbox.copy(uids, archive), OverQuota)
         await self.inbox.move(uids, archive)
@@ -201,12 +202,12 @@ class QuotaContract(StoreTools):
         await self.account.setQuota(10_000_000, 0)
         await self.account.overrideQuota(None, 1)
         uids = await self.fill(1)
-        await self.assertFailure(self.inbox.append(self.incoming(), (), None), OverQuota)
+        await self.assertFailure(append(self.inbox, self.incoming(), (), None), OverQuota)
         await self.assertFailure(self.inbox.copy(uids, await self.account.mailbox("Sent")), OverQuota)
         await self.account.overrideQuota(None, None)
         await self.fill(1)
         await self.account.overrideQuota(-1, None)
-        await self.assertFailure(self.inbox.append(self.incoming(), (), None), OverQuota)
+        await self.assertFailure(append(self.inbox, self.incoming(), (), None), OverQuota)
 
     @asynchronous
     async def test_delivery(self):

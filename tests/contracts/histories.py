@@ -8,6 +8,7 @@ import random
 
 from osxmail.mail.flags import DELETED, FIRST_KEYWORD_BIT, SEEN, SYSTEM_FLAGS
 from tests.contracts.mailstore import TEXT, Listener, StoreTools, asynchronous
+from tests.fakes.mailstores import append
 
 WORDS = ("\\Seen", "\\Deleted", "\\Flagged", "alpha", "Beta", "gamma")
 
@@ -103,7 +104,7 @@ class HistoryContract(StoreTools):
             there = [uid for uid in uids if uid in model.messages]
             action = dice.choice(("append", "append", "deliver", "store", "store", "copy", "move", "expunge", "remove"))
             if action == "append":
-                appended = await mailbox.append(self.incoming(), flags, None)
+                appended = await append(mailbox, self.incoming(), flags, None)
                 self.assertEqual(appended.uid, model.add(flags))
             elif action == "deliver":
                 copies = [self.copyFor(mailbox=("INBOX", "Archive")[here], flags=tuple(flags))] * dice.randrange(1, 4)

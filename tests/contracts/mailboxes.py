@@ -13,6 +13,7 @@ from osxmail.errors import LimitExceeded, OverQuota
 from osxmail.interfaces import IMailbox, IMessage, ISnapshot
 from osxmail.mail.flags import ANSWERED, DELETED, FLAGGED, MAX_KEYWORDS, SEEN, flagNames
 from tests.contracts.mailstore import BOB, TEXT, Listener, StoreTools, asynchronous
+from tests.fakes.mailstores import append
 
 KEYWORD = 256
 
@@ -29,7 +30,7 @@ class MailboxContract(StoreTools):
     @asynchronous
     async def test_append(self):
         before = await self.inbox.status()
-        appended = await self.inbox.append(self.incoming(), ["\\seen", "$Work"], 1_234_567_890.9)
+        appended = await append(self.inbox, self.incoming(), ["\\seen", "$Work"], 1_234_567_890.9)
         self.assertEqual(
             (appended.accountId, appended.mailboxId, appended.uidvalidity, appended.uid),
             ("alice-id", self.inbox.mailboxId, before.uidvalidity, 1),
@@ -45,7 +46,7 @@ class MailboxContract(StoreTools):
     @asynchronous
     async def test_appendNowByDefault(self):
         self.store.parts.accepting._now = lambda: 1_111_111_111.5
-        await self.inbox.append(self.incoming(), (), None)
+        await append(self.inbox, self.incoming(), (), None)
         changes = await self.inbox.changesSince(0)
         self.assertEqual(changes.changed[0][4], 1_111_111_111)
 
@@ -60,7 +61,7 @@ class MailboxContract(StoreTools):
                 wait = incoming.write(text[start : start + 50_000])
                 if wait is not None:
                     await wait
-            await self.inbox.append(incoming, (), None)
+            await append(self.inbox, incoming, (), None)
         found = await self.inbox.messages(range(1, len(sizes) + 1))
         self.assertEqual([uid for uid, _ in found], list(range(1, len(sizes) + 1)))
         for (_uid, message), text in zip(found, texts, strict=True):
@@ -89,7 +90,7 @@ class MailboxContract(StoreTools):
 
         texts = [b"Subject: number %d\r\n\r\n" % number + b"x\r\n" * number for number in range(20)]
         for text in texts:
-            await self.inbox.append(self.incoming(text), (), None)
+            await append(self.inbox, self.incoming(text), (), None)
         await self.inbox.remove([3])
         uids = [1, 2, 3, 7, 20, 21]
         found = await self.inbox.renderings(uids, ["bodystructure", "envelope"])
@@ -163,7 +164,7 @@ class MailboxContract(StoreTools):
         names = [f"k{number}" for number in range(MAX_KEYWORDS - 2)]
         await self.inbox.storeFlags([1], "+", names)
         await self.assertFailure(self.inbox.storeFlags([1], "+", ["one-more"]), LimitExceeded)
-        await self.assertFailure(self.inbox.append(self.incoming(), ["one-more"], None), LimitExceeded)
+        await self.assertFailure(append(self.inbox, self.incoming(), ["one-more"], None), LimitExceeded)
         await self.inbox.storeFlags([1], "+", ["k5"])
         self.assertEqual((await self.flagsOf(self.inbox))[1], ((1 << MAX_KEYWORDS) - 1) << 8)
         self.assertEqual((await self.inbox.status()).messages, 1)
@@ -304,7 +305,7 @@ class MailboxContract(StoreTools):
         What comes at once gets UIDs without a gap, and everybody's counts are right.
         """
         results = await gatherResults(
-            [self.inbox.append(self.incoming(), ["\\Seen"] if n % 3 else [], None) for n in range(60)]
+            [append(self.inbox, self.incoming(), ["\\Seen"] if n % 3 else [], None) for n in range(60)]
         )
         self.assertEqual(sorted(each.uid for each in results), list(range(1, 61)))
         status = await self.inbox.status()
@@ -489,7 +490,7 @@ class SnapshotContract(StoreTools):
         snapshot, _ = await self.opened()
         calls = []
         for number in range(1, 21):
-            calls.append(self.inbox.append(self.incoming(), (), None))
+            calls.append(append(self.inbox, self.incoming(), (), None))
             calls.append(self.inbox.storeFlags(range(number, 21), "+", ["\\Seen", f"k{number % 5}"]))
             calls.append(self.inbox.storeFlags([number], "+", ["\\Deleted"]))
             if number % 4 == 0:

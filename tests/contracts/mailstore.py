@@ -13,6 +13,7 @@ from osxmail.interfaces import IAccount, IMailboxListener, IMailStore
 from osxmail.mail.acceptance import Acceptance, Append
 from osxmail.mail.address import Address
 from osxmail.mail.envelope import Envelope, Recipient
+from tests.fakes.mailstores import append
 
 ALICE = Address.parse("alice@example.test")
 BOB = Address.parse("bob@example.test")
@@ -97,7 +98,7 @@ class StoreTools:
         mailbox = mailbox or self.inbox
         uids = []
         for _ in range(count):
-            uids.append((await mailbox.append(self.incoming(data), flags, 1_600_000_000.0)).uid)
+            uids.append((await append(mailbox, self.incoming(data), flags, 1_600_000_000.0)).uid)
         return uids
 
     async def flagsOf(self, mailbox):
@@ -266,7 +267,7 @@ class AccountContract(StoreTools):
         for call in (
             mailbox.status,
             mailbox.claimRecent,
-            lambda: mailbox.append(self.incoming(), (), None),
+            lambda: append(mailbox, self.incoming(), (), None),
             lambda: mailbox.messages([1]),
             lambda: mailbox.renderings([1], ["envelope"]),
             lambda: mailbox.storeFlags([1], "+", ["\\Seen"]),
@@ -374,7 +375,7 @@ class AccountContract(StoreTools):
         self.assertEqual((quota.usedOctets, quota.usedMessages, quota.limitOctets), (0, 0, 0))
         await self.account.setQuota(2 * len(TEXT) + 1)
         await self.fill(2)
-        await self.assertFailure(self.inbox.append(self.incoming(), (), None), OverQuota)
+        await self.assertFailure(append(self.inbox, self.incoming(), (), None), OverQuota)
         sent = await self.account.mailbox("Sent")
         await self.assertFailure(self.inbox.copy([1], sent), OverQuota)
         # What stays in the account takes no room.
@@ -382,7 +383,7 @@ class AccountContract(StoreTools):
         quota = await self.account.quota()
         self.assertEqual((quota.usedOctets, quota.usedMessages), (2 * len(TEXT), 2))
         await self.inbox.remove([2])
-        await self.inbox.append(self.incoming(), (), None)
+        await append(self.inbox, self.incoming(), (), None)
         await self.account.setQuota(0)
         await self.fill(2)
         quota = await self.account.quota()
@@ -394,7 +395,7 @@ class AccountContract(StoreTools):
 
         await self.account.setQuota(3 * len(TEXT))
         results = await DeferredList(
-            [self.inbox.append(self.incoming(), (), None) for _ in range(10)], consumeErrors=True
+            [append(self.inbox, self.incoming(), (), None) for _ in range(10)], consumeErrors=True
         )
         self.assertEqual(sum(1 for isGood, _ in results if isGood), 3)
         quota = await self.account.quota()

@@ -15,6 +15,7 @@ from tests.contracts.access import AccessContract, QuotaContract
 from tests.contracts.histories import HistoryContract
 from tests.contracts.mailboxes import MailboxContract, SnapshotContract
 from tests.contracts.mailstore import ALICE, TEXT, AccountContract, Listener, StoreTools, asynchronous
+from tests.fakes.mailstores import append
 
 
 class SQLite:
@@ -91,7 +92,7 @@ class RestartTests(SQLite, StoreTools, TestCase):
         after = await inbox.status(), await inbox.changesSince(0), await account.quota()
         self.assertEqual(before, after)
         # Neither UIDs nor MODSEQs go back.
-        appended = await inbox.append(incomingOf(_store), (), None)
+        appended = await append(inbox, incomingOf(_store), (), None)
         self.assertEqual(appended.uid, 6)
         self.assertGreater((await inbox.status()).highestModseq, before[0].highestModseq)
         self.assertEqual((await inbox.messages([1]))[0][1].inline, TEXT)
@@ -143,7 +144,7 @@ class RestartTests(SQLite, StoreTools, TestCase):
         store, _account, inbox = await self.other()
         await inbox.storeFlags([1], "+", ["\\Seen", "word"])
         await inbox.remove([2])
-        await inbox.append(incomingOf(store), (), None)
+        await append(inbox, incomingOf(store), (), None)
         self.assertEqual(list(snapshot.uids), [1, 2, 3])
         again = await self.inbox.snapshot(Listener())
         self.assertIs(again, snapshot)
@@ -196,7 +197,7 @@ class FullDiskTests(SQLite, StoreTools, TestCase):
         incoming = self.incoming(text)
         acceptance = self.acceptance(self.copyFor(), queued=(QueueRecipient(ALICE),))
         await self.assertFailure(self.store.accept(acceptance, incoming), StoreFull)
-        await self.assertFailure(self.inbox.append(self.incoming(text), (), None), StoreFull)
+        await self.assertFailure(append(self.inbox, self.incoming(text), (), None), StoreFull)
         self.assertEqual((await self.inbox.status(), await self.account.quota()), before)
         self.assertEqual(await self.whole(self.inbox, 1), TEXT)
         self.assertEqual((listener.changes, list(snapshot.uids)), (0, [1, 2, 3]))

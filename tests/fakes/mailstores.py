@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from osxmail.interfaces import IMailbox
+from twisted.internet.defer import Deferred
+
+from osxmail.interfaces import IIncoming, IMailbox, NewMessage
+from osxmail.mail.acceptance import Appended
 from osxmail.mail.address import Address
 from osxmail.store.store import Store
 
@@ -46,4 +49,13 @@ async def put(store: Store, mailbox: IMailbox, octets: bytes, flags: Sequence[st
     waiting = incoming.write(octets)
     if waiting is not None:
         await waiting
-    return (await mailbox.append(incoming, flags, date)).uid
+    return (await append(mailbox, incoming, flags, date)).uid
+
+
+def append(
+    mailbox: IMailbox, incoming: IIncoming, flags: Sequence[str] = (), date: float | None = None
+) -> Deferred[Appended]:
+    """
+    Append one message.
+    """
+    return mailbox.appendAll([NewMessage(incoming, flags, date)]).addCallback(lambda appended: appended[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from osxmail.interfaces import NewMessage
 from osxmail.mail.acceptance import (
     Acceptance,
     Alias,
@@ -69,7 +70,7 @@ async def fill(store: Store) -> None:
     await inbox.storeFlags([1], "+", ["\\Seen", "$Work"])
     archive = await account.createMailbox("Archive/2023")
     await inbox.copy([1], archive)
-    await inbox.append(incoming(store, SMALL), ["\\Deleted"], TIME)
+    await inbox.appendAll([NewMessage(incoming(store, SMALL), ["\\Deleted"], TIME)])
     await inbox.expunge()
 
 

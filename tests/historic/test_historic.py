@@ -19,6 +19,7 @@ from osxmail.store.localaccounts import LocalAccounts
 from osxmail.store.migrate import knownVersions, schemaFiles, schemaVersion
 from osxmail.store.settingrows import SettingRows
 from osxmail.store.store import DATABASE_NAME, Store
+from tests.fakes.mailstores import append
 from tests.historic.make import ANNA, BERT, CARL, FOLDER, LARGE, PREFIX, SMALL, TIME
 
 
@@ -88,7 +89,7 @@ class HistoricTests(TestCase):
         self.assertEqual(await copied.read(0, 100_000), PREFIX + SMALL)
         bert = await (await store.existingAccount("bert-id")).mailbox("INBOX")
         self.assertEqual((await bert.status()).unseen, 1)
-        appended = await inbox.append(store.incoming(100), (), None)
+        appended = await append(inbox, store.incoming(100), (), None)
         self.assertEqual(appended.uid, 4)
 
     async def checkQueue(self, store):

@@ -118,19 +118,6 @@ class Status:
 
 
 @frozen
-class Append:
-    """
-    What stands before the literal of APPEND.
-
-    @ivar internalDate: seconds since the epoch, or C{None}.
-    """
-
-    mailbox: str
-    flags: tuple[str, ...]
-    internalDate: float | None
-
-
-@frozen
 class Search:
     """
     @ivar options: of RETURN (…), or C{None} where there is none.
@@ -219,7 +206,6 @@ Command: TypeAlias = (
     | Rename
     | ListMailboxes
     | Status
-    | Append
     | Search
     | Fetch
     | Store

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from osxmail.errors import LimitExceeded
 from osxmail.mail.imap.command import (
-    Append,
     Authenticate,
     Command,
     Create,
@@ -233,25 +232,6 @@ def _status(cursor: Cursor) -> Status:
     return Status(mailbox, _statusItems(cursor))
 
 
-def _append(cursor: Cursor) -> Append:
-    """
-    APPEND up to and including the space before the message's literal.
-    """
-    mailbox = cursor.mailbox()
-    cursor.space()
-    flags: tuple[str, ...] = ()
-    internalDate = None
-    if cursor.looksAt(b"("):
-        flags = cursor.flags()
-        cursor.space()
-    if cursor.looksAt(b'"'):
-        internalDate = cursor.dateTime()
-        cursor.space()
-    if not cursor.isAtEnd:
-        raise BadCommand("a literal expected")
-    return Append(mailbox, flags, internalDate)
-
-
 # -------------------------------------------------------------------------------------------------- messages
 
 
@@ -328,7 +308,6 @@ _GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
     "LIST": _list,
     "LSUB": _lsub,
     "STATUS": _status,
-    "APPEND": _append,
     "EXPUNGE": _expunge,
     "UID EXPUNGE": _uidExpunge,
     "SEARCH": _search(False),

@@ -6,7 +6,10 @@ C{session} C{reading} C{commands}
 
 C{entering} C{mailboxes} C{fetch} C{messages} C{changes}
     What carries commands out: login and what needs no mailbox; mailboxes as wholes; FETCH; STORE,
-    COPY, MOVE, EXPUNGE and APPEND; what others have done, and IDLE.
+    COPY, MOVE and EXPUNGE; what others have done, and IDLE.
+
+C{appending} C{catenating}
+    Messages that come in: APPEND, with CATENATE; octets that are here already, named by URLs.
 
 C{searching} C{snapshotsearch} C{results} C{progress}
     SEARCH; what memory answers of it; how results are written; how far a long command is.
@@ -21,5 +24,7 @@ C{selected} C{lines}
     What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.
 
 A command is a function that takes the session and the command's value (L{osxmail.mail.imap.command}), writes untagged
-responses and returns what follows the tag.  What it raises, L{osxmail.protocols.replies} turns into a NO.
+responses and returns what follows the tag.  One that carries messages takes them out of
+L{Arguments<osxmail.protocols.imap.reading.Arguments>} itself, as they come.  What either raises,
+L{osxmail.protocols.replies} turns into a NO.
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from osxmail.protocols.imap import changes, entering, fetch, mailboxes, messages, searching
+from osxmail.protocols.imap import appending, changes, entering, fetch, mailboxes, messages, searching
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -27,10 +27,12 @@ class Rule:
     @ivar states: when the command may come.
     @ivar carryOut: takes the session and the command's value; returns what follows the tag.  What it writes before are
         the untagged responses.
+    @ivar isPulled: it takes the command's L{Arguments<osxmail.protocols.imap.reading.Arguments>} in place of a value.
     """
 
     states: int
     carryOut: Callable[[Imap, Any], Awaitable[bytes]]
+    isPulled: bool = False
 
 
 COMMANDS: dict[str, Rule] = {
@@ -53,7 +55,7 @@ COMMANDS: dict[str, Rule] = {
     "LIST": Rule(INSIDE, mailboxes.listMailboxes),
     "LSUB": Rule(INSIDE, mailboxes.listSubscribed),
     "STATUS": Rule(INSIDE, mailboxes.status),
-    "APPEND": Rule(INSIDE, messages.append),
+    "APPEND": Rule(INSIDE, appending.append, isPulled=True),
     "IDLE": Rule(INSIDE, changes.idle),
     "CHECK": Rule(SELECTED, entering.noop),
     "CLOSE": Rule(SELECTED, messages.close),
@@ -71,3 +73,6 @@ COMMANDS: dict[str, Rule] = {
     "MOVE": Rule(SELECTED, messages.move),
     "UID MOVE": Rule(SELECTED, messages.move),
 }
+
+#: Commands that pull their arguments themselves.
+PULLED = frozenset(name for name, rule in COMMANDS.items() if rule.isPulled)

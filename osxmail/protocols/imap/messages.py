@@ -1,7 +1,6 @@
 # -*- test-case-name: tests.conversations -*-
 """
-IMAP commands that change messages: STORE, COPY, MOVE, EXPUNGE, CLOSE (RFC 3501 6.4, RFC 4315, RFC 6851, RFC 7162) and
-APPEND (RFC 3501 6.3.11).
+IMAP commands that change messages: STORE, COPY, MOVE, EXPUNGE, CLOSE (RFC 3501 6.4, RFC 4315, RFC 6851, RFC 7162).
 """
 
 from __future__ import annotations
@@ -9,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from osxmail.errors import NoSuchMailbox, NotAllowed, OverQuota
-from osxmail.interfaces import IIncoming, IMailbox
-from osxmail.mail.imap.command import Append, Expunge, Plain, Store, Transfer
+from osxmail.errors import NoSuchMailbox, NotAllowed
+from osxmail.interfaces import IMailbox
+from osxmail.mail.imap.command import Expunge, Plain, Store, Transfer
 from osxmail.mail.sequenceset import SequenceSet, renderPairs, renderSet
 from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellChanges, tellKeywords
 from osxmail.protocols.imap.lines import Lines
-from osxmail.protocols.imap.reading import CHUNK_OCTETS, passRest
 from osxmail.protocols.imap.selected import SelectedView
 
 if TYPE_CHECKING:
@@ -179,71 +177,3 @@ async def unselect(session: Imap, command: Plain) -> bytes:
     """
     await session.deselect()
     return b"OK UNSELECT completed"
-
-
-# ---------------------------------------------------------------------------------------------------- APPEND
-
-
-async def append(session: Imap, command: Append) -> bytes:
-    """
-    APPEND: what speaks against it is said before the message comes, and the message is streamed into the store.
-    """
-    message = session.message
-    if message is None:
-        session.countBad()
-        return b"BAD APPEND: a literal expected"
-    settings = session.entrance.settings
-    limitOctets = settings.octets("imap.append_limit")
-    sizeOctets = message.sizeOctets
-    if not sizeOctets:
-        return b"NO [CANNOT] An empty message is none"
-    if sizeOctets > limitOctets:
-        return b"NO [TOOBIG] The message is too large"  # RFC 7889 4
-    mailbox = await _target(session, command.mailbox)
-    if mailbox is None:
-        return _TRY_CREATE
-    if sizeOctets > CHUNK_OCTETS:
-        # The store looks again; this spares the client to send a large message for nothing.
-        quota = await session.ownAccount().quota()
-        if quota.limitOctets and quota.usedOctets + sizeOctets > quota.limitOctets:
-            raise OverQuota
-    incoming = session.factory.store.incoming(limitOctets)
-    session.message = None
-    if message.isAwaited:
-        session.write(b"+ Go ahead\r\n")
-    isHandedOver = False
-    try:
-        failure = await _received(session, incoming, sizeOctets)
-        isWellFormed = await passRest(session, session.limits)
-        if failure is not None:
-            raise failure
-        if not isWellFormed:
-            session.countBad()
-            return b"BAD APPEND: one message and nothing behind it"
-        isHandedOver = True
-        appended = await mailbox.append(incoming, command.flags, command.internalDate)
-    except NoSuchMailbox:
-        return _TRY_CREATE
-    finally:
-        if not isHandedOver:
-            incoming.abort()
-    return b"OK [APPENDUID %d %d] APPEND completed" % (appended.uidvalidity, appended.uid)
-
-
-async def _received(session: Imap, incoming: IIncoming, sizeOctets: int) -> Exception | None:
-    """
-    Take the whole literal.  When the store cannot have it, the rest is passed over: the session stays in step.
-    """
-    failure: Exception | None = None
-    while sizeOctets:
-        chunk = await session.readChunk(min(sizeOctets, CHUNK_OCTETS))
-        sizeOctets -= len(chunk)
-        if failure is not None:
-            continue
-        try:
-            waiting = incoming.write(chunk)
-            if waiting is not None:
-                await waiting
-        except Exception as error:  # noqa: BLE001 — raised again once the literal has been read
-            failure = error
-    return failure

@@ -20,19 +20,17 @@ from osxmail.mail.imap.searchgrammar import CHARSETS
 from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.imap.changes import renderKeywords, tellChanges
-from osxmail.protocols.imap.commands import AUTHENTICATED, BEFORE, COMMANDS, SELECTED
+from osxmail.protocols.imap.commands import AUTHENTICATED, BEFORE, COMMANDS, PULLED, SELECTED
 from osxmail.protocols.imap.entering import capabilities
 from osxmail.protocols.imap.memberships import Memberships
 from osxmail.protocols.imap.namespaces import Namespaces, Place
 from osxmail.protocols.imap.reading import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
-    Announced,
     Limits,
     NotTaken,
     Received,
     receiveCommand,
-    refuseMessage,
 )
 from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView
 from osxmail.protocols.replies import fault, imapReply
@@ -94,7 +92,6 @@ class Imap(Gate):
     @ivar enabled: names of extensions that the client has enabled, in upper case (RFC 5161).
     @ivar isIdling: in IDLE: changes are told at once.
     @ivar isFinished: the session ends after the command that is under way.
-    @ivar message: the literal of the APPEND that is being carried out.
     @ivar ownModseqs: of changes by the command under way that the client has been told of.
     """
 
@@ -112,7 +109,6 @@ class Imap(Gate):
         self.isFinished = False
         self.tag = b""
         self.client = ""
-        self.message: Announced | None = None
         self.ownModseqs: set[int] = set()
         self.doorkeeper = Doorkeeper(self, factory.portal, IAccount)
         self._badCommands = 0
@@ -185,21 +181,20 @@ class Imap(Gate):
 
     async def _oneCommand(self) -> None:
         try:
-            received = await receiveCommand(self, self.limits, self._objection)
+            received = await receiveCommand(self, self.limits, self._objection, PULLED, self.isUtf8)
         except NotTaken as refusal:
             self.write(b"%b %b\r\n" % (refusal.tag, refusal.reply))
             self.countBad()
             return
         self.commands += 1
         self.tag = received.tag
-        self.message = received.message
-        isTransfer = received.message is not None or received.name in ("FETCH", "UID FETCH")
+        arguments = received.arguments
+        isTransfer = arguments is not None or received.name in ("FETCH", "UID FETCH")
         if isTransfer:
             self.setTimeout(STALLED_SECONDS)
         reply = await self._carriedOut(received)
-        if self.message is not None:
-            message, self.message = self.message, None
-            await refuseMessage(self, message, self.limits)
+        if arguments is not None:
+            await arguments.passOver()
         if isTransfer:
             self.setTimeout(self.entrance.settings.seconds("imap.idle_timeout"))
         view = self.view
@@ -231,7 +226,7 @@ class Imap(Gate):
     async def _carriedOut(self, received: Received) -> bytes:
         name = received.name
         try:
-            command = parseCommand(name, Cursor(received.pieces, self.isUtf8))
+            command = received.arguments or parseCommand(name, Cursor(received.pieces, self.isUtf8))
             if self.place is not None:
                 await self.lookAtRights()
             reply = await COMMANDS[name].carryOut(self, command)

@@ -14,6 +14,7 @@ from osxmail.mail.address import Address
 from osxmail.mail.mime import renderMessage
 from osxmail.store import accepting
 from osxmail.store.store import Store
+from tests.fakes.mailstores import append
 
 MESSAGES = Path(__file__).parent.parent.parent / "messages"
 PARTS = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 1400
@@ -39,7 +40,7 @@ class RenderTests(TestCase):
         with patch.object(accepting, "renderMessage", render):
             incoming = self.store.incoming(100_000)
             incoming.write(octets)
-            await self.inbox.append(incoming, (), None)
+            await append(self.inbox, incoming, (), None)
         (thread,) = threads
         return "reactor" if thread is threading.main_thread() else "thread"
 

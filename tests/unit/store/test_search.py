@@ -22,6 +22,7 @@ from osxmail.store import search
 from osxmail.store.mailbox import Mailbox
 from osxmail.store.octets import ROW_OCTETS
 from osxmail.store.store import Store
+from tests.fakes.mailstores import append
 
 DAY = 86_400.0
 
@@ -57,7 +58,7 @@ class SearchTests(TestCase):
             waiting = incoming.write(octets[start : start + 65_536])
             if waiting is not None:
                 await waiting
-        appended = await self.mailbox.append(incoming, flags, day * DAY)
+        appended = await append(self.mailbox, incoming, flags, day * DAY)
         return appended.uid
 
     async def find(self, key: SearchKey, uids: Sequence[int] | None = None) -> list[int]:

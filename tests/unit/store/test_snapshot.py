@@ -23,6 +23,7 @@ from osxmail.store.changes import Delta, FlagChange, Opening, columnsOf, vanishe
 from osxmail.store.expunging import remove_txn
 from osxmail.store.snapshot import Snapshot
 from osxmail.store.store import Store
+from tests.fakes.mailstores import append
 
 
 def made(rows=(), modseq=10):
@@ -230,7 +231,7 @@ class ShelfTests(TestCase):
         for _ in range(count):
             incoming = self.store.incoming(1000)
             incoming.write(b"Subject: x\r\n\r\n")
-            await mailbox.append(incoming, (), None)
+            await append(mailbox, incoming, (), None)
 
     def test_idleAreBounded(self):
         async def test():

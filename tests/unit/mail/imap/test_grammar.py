@@ -53,8 +53,6 @@ class CommandTests(SynchronousTestCase):
             ("LIST", b'() "" a RETURN ()', c.ListMailboxes("", ("a",), isExtended=True)),
             ("LSUB", b'"" %', c.ListMailboxes("", ("%",))),
             ("STATUS", b"a (messages UNSEEN)", c.Status("a", ("MESSAGES", "UNSEEN"))),
-            ("APPEND", b"a ", c.Append("a", (), None)),
-            ("APPEND", b'a (\\Seen) "17-Jul-1996 02:44:25 -0700" ', c.Append("a", ("\\Seen",), 837596665)),
             ("FETCH", b"1 UID", c.Fetch(ONE, FetchItems(("UID",)))),
             ("UID FETCH", b"1 (FLAGS) (CHANGEDSINCE 5)", c.Fetch(ONE, FetchItems(("FLAGS",)), 5, True)),
             ("STORE", b"1 +FLAGS (\\Deleted)", c.Store(ONE, "+", ("\\Deleted",))),
@@ -76,7 +74,6 @@ class CommandTests(SynchronousTestCase):
         RFC 3501 4.3: a literal is a string wherever one may stand.
         """
         self.assertEqual(parse("LOGIN", b"", b"u", b" ", b'p"w', b""), c.Login("u", c.Password('p"w')))
-        self.assertEqual(parse("APPEND", b"", b"a b", b" (\\Seen) "), c.Append("a b", ("\\Seen",), None))
         self.assertEqual(parse("RENAME", b"", b"a", b" ", b"b", b""), c.Rename("a", "b"))
 
     def test_refused(self) -> None:
@@ -96,9 +93,6 @@ class CommandTests(SynchronousTestCase):
             ("LIST", b'(RECURSIVEMATCH) "" a'),
             ("LIST", b'"" ()'),
             ("LIST", b'"" a RETURN (X)'),
-            ("APPEND", b"a"),
-            ("APPEND", b"a x "),
-            ("APPEND", b"a (\\Seen)"),
             ("FETCH", b"1"),
             ("FETCH", b"0 UID"),
             ("FETCH", b"1 UID (VANISHED)"),

@@ -1,0 +1,222 @@
+# -*- test-case-name: tests.unit.protocols.imap.test_appending -*-
+"""
+Messages that come in by IMAP: APPEND (RFC 3501 6.3.11), of several messages (MULTIAPPEND, RFC 3502), of octets that are
+here already (CATENATE, RFC 4469), in UTF-8 (RFC 6855 4) and with NULs (BINARY, RFC 3516 4.4).
+
+What speaks against a message is said before its octets come, and they are streamed into the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from osxmail.errors import LimitExceeded, NoSuchMailbox, OverQuota, TooLarge
+from osxmail.interfaces import IIncoming, NewMessage
+from osxmail.mail.acceptance import Appended
+from osxmail.mail.imap.appendgrammar import (
+    Content,
+    MessageHead,
+    PartKind,
+    closesUtf8,
+    parseMessageHead,
+    parsePartHead,
+    parseUrl,
+)
+from osxmail.mail.imap.reader import BadCommand
+from osxmail.mail.rights import rightFor
+from osxmail.mail.sequenceset import renderSet
+from osxmail.protocols.imap.catenating import BadUrl, locate
+from osxmail.protocols.imap.namespaces import Place
+from osxmail.protocols.imap.reading import CHUNK_OCTETS, Arguments
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.session import Imap
+
+#: Messages in one APPEND.
+MAX_MESSAGES = 1000
+#: Octets that one APPEND keeps in memory: of messages that are too small for a file.
+MAX_HELD_OCTETS = 16 << 20
+#: Messages of one APPEND that are in files: each is open.
+MAX_FILES = 64
+#: From this size on, the quota is looked at before a message comes.
+ASKED_FROM_OCTETS = CHUNK_OCTETS
+#: Parts of one CATENATE.
+MAX_PARTS = 1000
+
+TRY_CREATE = b"NO [TRYCREATE] There is no such mailbox"  # RFC 3501 6.3.11, 6.4.7
+
+
+class Refused(Exception):
+    """
+    @ivar reply: what follows the tag.
+    """
+
+    def __init__(self, reply: bytes) -> None:
+        super().__init__(reply)
+        self.reply = reply
+
+
+class Arrivals:
+    """
+    The messages of one command, on their way into one mailbox.
+
+    @ivar messages: those that have come.
+    """
+
+    def __init__(self, session: Imap, place: Place, freedOctets: int = 0) -> None:
+        """
+        @param freedOctets: what the command frees at the same time: the quota counts the difference.
+        """
+        self._session = session
+        self._place = place
+        self._limitOctets = session.entrance.settings.octets("imap.append_limit")
+        self._freedOctets = freedOctets
+        #: What the quota leaves; C{None} before it was looked at.
+        self._roomOctets: float | None = None
+        self._octets = 0
+        self._heldOctets = 0
+        self._files = 0
+        self.messages: list[NewMessage] = []
+
+    async def receive(self, head: MessageHead, arguments: Arguments) -> None:
+        """
+        Take one message.
+
+        @raise Refused:
+        @raise BadCommand:
+        @raise osxmail.errors.MailError:
+        """
+        if len(self.messages) >= MAX_MESSAGES or self._files >= MAX_FILES or self._heldOctets >= MAX_HELD_OCTETS:
+            raise LimitExceeded("too many messages in one command")
+        if head.content is Content.UTF8:
+            self._needsUtf8()
+        if head.content is not Content.CATENATE:
+            await self._announced(arguments, mayBeEmpty=False)
+        incoming = self._session.factory.store.incoming(self._limitOctets)
+        self.messages.append(NewMessage(incoming, self._permitted(head.flags), head.internalDate))
+        if head.content is Content.CATENATE:
+            await self._catenate(incoming, arguments)
+        else:
+            await arguments.take(incoming.write)
+            if head.content is Content.UTF8:
+                closesUtf8(arguments.cursor)
+        if incoming.sizeOctets > CHUNK_OCTETS:
+            self._files += 1
+        else:
+            self._heldOctets += incoming.sizeOctets
+        if not self._session.isUtf8 and not incoming.header().isascii():
+            self._needsUtf8()
+
+    def _needsUtf8(self) -> None:
+        settings = self._session.entrance.settings
+        if not self._session.isUtf8 and settings.flag("imap.refuse_8bit_headers"):
+            # RFC 6855 4: rejected with a NO.
+            raise Refused(b"NO [CANNOT] A header with 8-bit characters, and UTF8=ACCEPT is not enabled")
+
+    async def _announced(self, arguments: Arguments, mayBeEmpty: bool) -> None:
+        """
+        Is there a literal, and may it come?
+        """
+        if not arguments.isAtLiteral:
+            raise BadCommand("a literal expected")
+        if not arguments.sizeOctets and not mayBeEmpty:
+            raise Refused(_EMPTY)  # RFC 3502 6.3.11: so that a client can call it off
+        await self._makeRoom(arguments.sizeOctets)
+
+    async def _makeRoom(self, sizeOctets: int) -> None:
+        self._octets += sizeOctets
+        if self._octets > self._limitOctets:
+            raise TooLarge("more than imap.append_limit")  # RFC 7889 4, RFC 4469 4.2
+        if self._octets <= ASKED_FROM_OCTETS:
+            return
+        # The store looks again; this spares the client to send a large message for nothing.
+        if self._roomOctets is None:
+            quota = await self._place.account.quota()
+            left = quota.limitOctets - quota.usedOctets + self._freedOctets
+            self._roomOctets = left if quota.limitOctets else float("inf")
+        if self._octets > self._roomOctets:
+            raise OverQuota
+
+    async def _catenate(self, incoming: IIncoming, arguments: Arguments) -> None:
+        """
+        RFC 4469 3.
+        """
+        for _ in range(MAX_PARTS):
+            kind = parsePartHead(arguments.cursor)
+            if kind is PartKind.URL:
+                await arguments.keep()
+                source = await locate(self._session, parseUrl(arguments.cursor))
+                await self._makeRoom(source.sizeOctets)
+                await source.copy(incoming.write)
+            else:
+                if kind is PartKind.UTF8:
+                    self._needsUtf8()
+                await self._announced(arguments, mayBeEmpty=True)
+                await arguments.take(incoming.write)
+                if kind is PartKind.UTF8:
+                    closesUtf8(arguments.cursor)
+            if arguments.cursor.takes(b")"):
+                break
+            arguments.cursor.space()
+        else:
+            raise LimitExceeded("too many parts in one CATENATE")
+        if not incoming.sizeOctets:
+            raise Refused(_EMPTY)
+
+    def _permitted(self, flags: Collection[str]) -> tuple[str, ...]:
+        """
+        RFC 4314 4: flags that the client may not set there are passed over.
+        """
+        rights = self._place.rights
+        return tuple(flag for flag in flags if rightFor(flag) in rights)
+
+    def abort(self) -> None:
+        """
+        Forget those that the store has not taken.
+        """
+        for message in self.messages:
+            message.incoming.abort()
+
+
+_EMPTY = b"NO [CANNOT] An empty message is none"
+
+
+async def append(session: Imap, arguments: Arguments) -> bytes:
+    """
+    APPEND: all of its messages or none.
+    """
+    try:
+        await arguments.keep()
+        name = arguments.cursor.mailbox()
+        # A command that is none is told so first, whatever mailbox it names.
+        head = parseMessageHead(arguments.cursor)
+        place = await session.namespaces.find(name, "i")
+        appended = await _appended(session, place, head, arguments)
+    except NoSuchMailbox:
+        return TRY_CREATE
+    except Refused as refusal:
+        return refusal.reply
+    except BadUrl as error:
+        return badUrl(error)
+    uids = renderSet([each.uid for each in appended])
+    return b"OK [APPENDUID %d %b] APPEND completed" % (appended[0].uidvalidity, uids)
+
+
+async def _appended(session: Imap, place: Place, head: MessageHead, arguments: Arguments) -> tuple[Appended, ...]:
+    arrivals = Arrivals(session, place)
+    try:
+        await arrivals.receive(head, arguments)
+        while not arguments.isAtEnd:
+            await arrivals.receive(parseMessageHead(arguments.cursor), arguments)
+        return await place.mailbox.appendAll(arrivals.messages)
+    finally:
+        arrivals.abort()
+
+
+def badUrl(error: BadUrl) -> bytes:
+    """
+    RFC 4469 4.1.
+    """
+    url = error.url.translate(None, b"\r\n").replace(b"\\", b"%5C").replace(b"]", b"%5D")
+    return b"NO [BADURL %b] There is nothing of that name" % url

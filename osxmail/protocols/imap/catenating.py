@@ -1,0 +1,111 @@
+# -*- test-case-name: tests.unit.protocols.imap.test_appending -*-
+"""
+Octets of messages that are here already, named by URLs (RFC 4469 3, RFC 5092).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from osxmail.errors import NotAllowed, NotFound, ParseError
+from osxmail.interfaces import IMailbox, IMessage
+from osxmail.mail.imap.url import ImapUrl, parseImapUrl
+from osxmail.protocols.imap.sections import Found, Pace, Sections
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.session import Imap
+
+READ_OCTETS = 256 * 1024
+
+
+class BadUrl(Exception):
+    """
+    There is nothing at this URL, or nothing for this session.
+
+    @ivar url: as it came.
+    """
+
+    def __init__(self, url: bytes) -> None:
+        super().__init__(url)
+        self.url = url
+
+
+@frozen
+class Source:
+    """
+    What a URL names.
+    """
+
+    message: IMessage
+    found: Found
+
+    @property
+    def sizeOctets(self) -> int:
+        """
+        How much it is.
+        """
+        return self.found.length if self.found.octets is None else len(self.found.octets)
+
+    async def copy(self, write: Callable[[bytes], Deferred[None] | None]) -> None:
+        """
+        Hand all of it to C{write}, a piece at a time.
+        """
+        found = self.found
+        if found.octets is not None:
+            waiting = write(found.octets)
+            if waiting is not None:
+                await waiting
+            return
+        offset, left = found.offset, found.length
+        while left:
+            chunk = await self.message.read(offset, min(left, READ_OCTETS))
+            if not chunk:
+                raise EOFError("a message has fewer octets than its size says")
+            offset += len(chunk)
+            left -= len(chunk)
+            waiting = write(chunk)
+            if waiting is not None:
+                await waiting
+
+
+async def locate(session: Imap, raw: bytes) -> Source:
+    """
+    What a relative URL names to this session.
+
+    @raise BadUrl: it is no such URL, or there is nothing.
+    @raise osxmail.errors.MailError: it cannot be read now.
+    """
+    view = session.view
+    try:
+        url = parseImapUrl(raw, "" if view is None else view.name)
+        # RFC 4469 3: those with a server are for extensions.
+        if url.host or url.auth is not None or not url.mailbox:
+            raise BadUrl(raw)
+        place = await session.namespaces.find(url.mailbox, "r")
+        return await sourceIn(session, place.mailbox, url, raw)
+    except (ParseError, NotFound, NotAllowed):
+        raise BadUrl(raw) from None
+
+
+async def sourceIn(session: Imap, mailbox: IMailbox, url: ImapUrl, raw: bytes) -> Source:
+    """
+    What a URL names in this mailbox.
+
+    @raise BadUrl: nothing.
+    """
+    if url.uidvalidity and (await mailbox.status()).uidvalidity != url.uidvalidity:
+        raise BadUrl(raw)
+    rows = await mailbox.messages([url.uid])
+    if not rows:
+        raise BadUrl(raw)
+    message = rows[0][1]
+    sections = Sections(message, Pace(session.letOthers))
+    await sections.prepare([url.section])
+    found = sections.find(url.section)
+    if found.announcement.endswith(b" NIL"):
+        raise BadUrl(raw)
+    return Source(message, found)

@@ -1,0 +1,160 @@
+"""
+L{osxmail.protocols.imap.appending} and C{catenating}: bounds, and what a failure in the middle leaves behind.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import fail
+from twisted.internet.task import deferLater
+
+from osxmail.errors import StoreFull
+from osxmail.protocols.imap import appending
+from osxmail.store.incoming import Incoming
+from tests.unit.protocols.imap.sessions import Client, SessionCase, clock
+
+TEXT = b"Subject: x\r\n\r\n" + b"line\r\n" * 100
+
+
+def literal(octets: bytes, before: bytes = b" ") -> bytes:
+    return b"%b{%d+}\r\n%b" % (before, len(octets), octets)
+
+
+class AppendingCase(SessionCase):
+    async def entered(self) -> Client:
+        client = self.connect()
+        await client.do(b"LOGIN anna secret")
+        return client
+
+    async def count(self) -> int:
+        return (await self.inbox.status()).messages
+
+    def watch(self) -> list[Incoming]:
+        """
+        The places that messages come into from now on.
+        """
+        made: list[Incoming] = []
+        incoming = self.store.incoming
+
+        def here(limitOctets: int) -> Incoming:
+            place = incoming(limitOctets)
+            assert isinstance(place, Incoming)
+            made.append(place)
+            return place
+
+        self.patch(self.store, "incoming", here)
+        return made
+
+
+class BoundsTests(AppendingCase):
+    async def test_number(self) -> None:
+        self.patch(appending, "MAX_MESSAGES", 5)
+        client = await self.entered()
+        said = await client.do(b"APPEND INBOX" + literal(TEXT) * 5)
+        self.assertRegex(said, rb"OK \[APPENDUID \d+ 1:5\]")
+        made = self.watch()
+        said = await client.do(b"APPEND INBOX" + literal(TEXT) * 6)
+        self.assertIn(b"NO [LIMIT]", said)
+        self.assertEqual(await self.count(), 5)
+        self.assertTrue(all(place._isGone for place in made))
+        self.assertEqual(len(made), 5)
+        self.assertIn(b"OK", await client.do(b"NOOP"))
+
+    async def test_files(self) -> None:
+        self.patch(appending, "MAX_FILES", 2)
+        large = TEXT + b"x" * 70_000
+        client = await self.entered()
+        self.assertIn(b"NO [LIMIT]", await client.do(b"APPEND INBOX" + literal(large) * 3))
+        self.assertIn(b" 1:2]", await client.do(b"APPEND INBOX" + literal(large) * 2))
+
+    async def test_memory(self) -> None:
+        self.patch(appending, "MAX_HELD_OCTETS", 2 * len(TEXT))
+        client = await self.entered()
+        self.assertIn(b"NO [LIMIT]", await client.do(b"APPEND INBOX" + literal(TEXT) * 3))
+        self.assertIn(b" 1:2]", await client.do(b"APPEND INBOX" + literal(TEXT) * 2))
+
+    async def test_parts(self) -> None:
+        self.patch(appending, "MAX_PARTS", 3)
+        client = await self.entered()
+        parts = [literal(TEXT, b"TEXT ")] * 4
+        self.assertIn(b"NO [LIMIT]", await client.do(b"APPEND INBOX CATENATE (" + b" ".join(parts) + b")"))
+        self.assertIn(b" 1]", await client.do(b"APPEND INBOX CATENATE (" + b" ".join(parts[1:]) + b")"))
+
+    async def test_text(self) -> None:
+        """
+        The text between literals is bounded too.
+        """
+        client = await self.entered()
+        flags = b" (" + b" ".join(b"%060d" % n for n in range(60)) + b")"
+        said = await client.do(b"APPEND INBOX" + (flags + literal(TEXT)) * 100)
+        self.assertIn(b"BAD APPEND: the command is too large", said)
+        self.assertEqual(await self.count(), 0)
+        self.assertIn(b"OK", await client.do(b"NOOP"))
+
+
+class FailureTests(AppendingCase):
+    async def test_middle(self) -> None:
+        """
+        The disk is full in the middle of the second message: none is kept, and the session is in step.
+        """
+        client = await self.entered()
+        made = self.watch()
+        write = Incoming.write
+
+        def failing(incoming: Incoming, data: bytes) -> object:
+            if len(made) == 2:
+                return fail(StoreFull("full"))
+            return write(incoming, data)
+
+        self.patch(Incoming, "write", failing)
+        said = await client.do(b"APPEND INBOX" + literal(TEXT) * 4)
+        self.assertIn(b"NO [LIMIT] There is no room now", said)
+        self.assertEqual(await self.count(), 0)
+        self.assertEqual([place._isGone for place in made], [True, True])
+        self.patch(Incoming, "write", write)
+        self.assertIn(b" 1]", await client.do(b"APPEND INBOX" + literal(TEXT)))
+
+    async def test_middleOfAwaited(self) -> None:
+        """
+        The same, when the client waits for each literal: the next one does not come.
+        """
+        client = await self.entered()
+        client.send(b"a APPEND INBOX {%d}\r\n" % len(TEXT))
+        await client.until(b"+ Go ahead\r\n")
+        client.send(TEXT + b" {0}\r\n")
+        await client.until(b"a NO [CANNOT] An empty message is none\r\n")
+        self.assertEqual(await self.count(), 0)
+        self.assertIn(b" 1]", await client.do(b"APPEND INBOX" + literal(TEXT)))
+
+    async def test_clientLeaves(self) -> None:
+        client = await self.entered()
+        made = self.watch()
+        client.send(b"a APPEND INBOX" + literal(TEXT) + b" {100000+}\r\n" + b"x" * 80_000)
+        while len(made) < 2:
+            await deferLater(clock, 0.001)
+        client.hangUp()
+        self.assertEqual([place._isGone for place in made], [True, True])
+        self.assertEqual(await self.count(), 0)
+
+    async def test_storeRefuses(self) -> None:
+        """
+        What the store does not take is gone too.
+        """
+        account = await self.store.existingAccount("id-anna")
+        assert account is not None
+        client = await self.entered()
+        await account.setQuota(len(TEXT) * 2 + 1)
+        made = self.watch()
+        self.assertIn(b"NO [OVERQUOTA]", await client.do(b"APPEND INBOX" + literal(TEXT) * 3))
+        self.assertTrue(all(place._isGone for place in made))
+        self.assertEqual(await self.count(), 0)
+        self.assertIn(b" 1:2]", await client.do(b"APPEND INBOX" + literal(TEXT) * 2))
+
+    async def test_quotaIsAskedEarly(self) -> None:
+        account = await self.store.existingAccount("id-anna")
+        assert account is not None
+        client = await self.entered()
+        await account.setQuota(100_000)
+        client.send(b"a APPEND INBOX" + literal(TEXT + b"x" * 60_000) + b" {60000}\r\n")
+        await client.until(b"a NO [OVERQUOTA] The mailbox is full\r\n")
+        self.assertEqual(await self.count(), 0)
+        self.assertIn(b"OK", await client.do(b"NOOP"))

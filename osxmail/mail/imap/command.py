@@ -56,15 +56,35 @@ class Login:
 
 
 @frozen
+class Resync:
+    """
+    What a client remembers of a mailbox (RFC 7162 3.2.5).
+
+    @ivar known: the UIDs that it knows, or C{None}.
+    @ivar numbers: sequence numbers that it knows the UIDs of, as many as C{uids} has, or C{None}.
+    """
+
+    uidvalidity: int
+    modseq: int
+    known: SequenceSet | None = None
+    numbers: SequenceSet | None = None
+    uids: SequenceSet | None = None
+
+
+@frozen
 class Select:
     """
     SELECT and EXAMINE.
 
     @ivar condstore: with the parameter CONDSTORE (RFC 7162 3.1.8).
+    @ivar resync: the parameter QRESYNC, or C{None}.
+    @ivar nameBefore: the name as the client wrote it, where it is not C{mailbox}; else C{""}.
     """
 
     mailbox: str
     condstore: bool = False
+    resync: Resync | None = None
+    nameBefore: str = ""
 
 
 @frozen
@@ -80,10 +100,12 @@ class Named:
 class Create:
     """
     @ivar specialUse: of CREATE-SPECIAL-USE (RFC 6154 3), or C{""}.
+    @ivar nameBefore: see L{Select}.
     """
 
     mailbox: str
     specialUse: str = ""
+    nameBefore: str = ""
 
 
 @frozen
@@ -134,12 +156,14 @@ class Search:
 class Fetch:
     """
     @ivar changedSince: RFC 7162 3.1.4.1, or C{None}.
+    @ivar hasVanished: tell also what has vanished since (RFC 7162 3.2.6).
     """
 
     messages: SequenceSet
     items: FetchItems
     changedSince: int | None = None
     isUid: bool = False
+    hasVanished: bool = False
 
 
 @frozen

@@ -23,6 +23,7 @@ from osxmail.mail.imap.command import (
     Password,
     Plain,
     Rename,
+    Resync,
     Search,
     Select,
     Status,
@@ -33,6 +34,7 @@ from osxmail.mail.imap.fetchattributes import parseFetchItems
 from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
 from osxmail.mail.imap.searchgrammar import parseSearch
 from osxmail.mail.mailboxname import Pattern
+from osxmail.mail.sequenceset import SequenceSet
 
 MAX_PATTERNS = 20  # in one LIST
 MAX_OPTIONS = 30  # in one list of options, parameters or items of STATUS
@@ -127,13 +129,51 @@ def _pair(cursor: Cursor) -> tuple[bytes, bytes]:
 
 def _select(cursor: Cursor) -> Select:
     mailbox = cursor.mailbox()
+    before = cursor.nameBefore
     condstore = False
+    resync = None
     if cursor.takes(b" ("):
         for parameter in cursor.restOfList(lambda: cursor.atom("a parameter"), MAX_OPTIONS):
-            if parameter != "CONDSTORE":
+            if parameter == "QRESYNC" and resync is None:
+                cursor.space()
+                resync = _resync(cursor)
+            elif parameter == "CONDSTORE":
+                condstore = True
+            else:
                 raise BadCommand("no such parameter of SELECT")
-            condstore = True
-    return Select(mailbox, condstore)
+    return Select(mailbox, condstore, resync, before)
+
+
+def _resync(cursor: Cursor) -> Resync:
+    """
+    RFC 7162 7: select-param, after QRESYNC.
+    """
+    cursor.expect(b"(", "a list")
+    uidvalidity = cursor.number(what="a UIDVALIDITY")
+    cursor.space()
+    modseq = cursor.modseq()
+    known = numbers = uids = None
+    if cursor.takes(b" ") and not cursor.looksAt(b"("):
+        known = _knownSet(cursor)
+        cursor.takes(b" ")
+    if cursor.takes(b"("):
+        numbers = _knownSet(cursor)
+        cursor.space()
+        uids = _knownSet(cursor)
+        if sum(high - low for low, high in numbers.parts) + len(numbers.parts) != sum(
+            high - low for low, high in uids.parts
+        ) + len(uids.parts):
+            raise BadCommand("as many sequence numbers as UIDs expected")
+        cursor.expect(b")", "a closing parenthesis")
+    cursor.expect(b")", "a closing parenthesis")
+    return Resync(uidvalidity, modseq, known, numbers, uids)
+
+
+def _knownSet(cursor: Cursor) -> SequenceSet:
+    known = cursor.sequenceSet()
+    if known.hasSaved or any(not 0 < low <= high for low, high in known.parts):
+        raise BadCommand("a set of ascending numbers expected")  # RFC 7162 7: no * in it
+    return known
 
 
 def _named(cursor: Cursor) -> Named:
@@ -142,6 +182,7 @@ def _named(cursor: Cursor) -> Named:
 
 def _create(cursor: Cursor) -> Create:
     mailbox = cursor.mailbox(isNew=True)
+    before = cursor.nameBefore
     specialUse = ""
     if cursor.takes(b" (USE ("):
         while not cursor.takes(b")"):
@@ -149,7 +190,7 @@ def _create(cursor: Cursor) -> Create:
                 raise BadName("one special use for each mailbox")
             specialUse = cursor.specialUse()
         cursor.expect(b")", "a closing parenthesis")
-    return Create(mailbox, specialUse)
+    return Create(mailbox, specialUse, before)
 
 
 def _rename(cursor: Cursor) -> Rename:
@@ -245,10 +286,19 @@ def _fetch(isUid: bool) -> Callable[[Cursor], Fetch]:
         cursor.space()
         items = parseFetchItems(cursor)
         changedSince = None
-        if cursor.takes(b" (CHANGEDSINCE "):
-            changedSince = cursor.modseq()
-            cursor.expect(b")", "a closing parenthesis")
-        return Fetch(messages, items, changedSince, isUid)
+        hasVanished = False
+        if cursor.takes(b" ("):
+            for modifier in cursor.restOfList(lambda: cursor.atom("a modifier"), MAX_OPTIONS):
+                if modifier == "CHANGEDSINCE" and changedSince is None:
+                    cursor.space()
+                    changedSince = cursor.modseq()
+                elif modifier == "VANISHED" and isUid and not hasVanished:
+                    hasVanished = True
+                else:
+                    raise BadCommand("no such modifier of FETCH")
+        if hasVanished and changedSince is None:
+            raise BadCommand("CHANGEDSINCE expected")  # RFC 7162 3.2.6
+        return Fetch(messages, items, changedSince, isUid, hasVanished)
 
     return parse
 

@@ -109,12 +109,14 @@ class Cursor:
     A place in the pieces of a command.  Each method takes one token and moves on, or raises L{BadCommand}.
     """
 
-    __slots__ = ("_index", "_isUtf8", "_offset", "_pieces", "_text")
+    __slots__ = ("_index", "_isUtf8", "_offset", "_pieces", "_text", "nameBefore")
 
     def __init__(self, pieces: Sequence[bytes], isUtf8: bool = False) -> None:
         """
         @param isUtf8: mailbox names are in UTF-8 (RFC 6855 3, RFC 9051 5.1), not in modified UTF-7.
+        @ivar nameBefore: the last mailbox name as it was written, where that is not how we write it; else C{""}.
         """
+        self.nameBefore = ""
         self._isUtf8 = isUtf8
         self._pieces = pieces
         self._index = 0
@@ -384,10 +386,14 @@ class Cursor:
         """
         raw = self.astring("a mailbox name")
         try:
-            name = decodeMailboxName(raw, self._isUtf8)
-            return normalizeMailboxName(name[:-1] if isNew and name.endswith("/") else name)
+            written = decodeMailboxName(raw, self._isUtf8)
+            if isNew and written.endswith("/"):
+                written = written[:-1]
+            name = normalizeMailboxName(written)
         except (ParseError, LimitExceeded) as error:
             raise BadName(str(error)) from None
+        self.nameBefore = "" if name == written else written
+        return name
 
     def reference(self) -> str:
         """

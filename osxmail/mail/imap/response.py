@@ -119,16 +119,24 @@ def renderDate(seconds: int) -> bytes:
 
 
 def renderListing(
-    kind: bytes, attributes: Sequence[str], name: str, childInfo: Sequence[str] = (), isUtf8: bool = False
+    kind: bytes,
+    attributes: Sequence[str],
+    name: str,
+    childInfo: Sequence[str] = (),
+    isUtf8: bool = False,
+    oldName: str = "",
 ) -> bytes:
     """
     A LIST or LSUB response, with CRLF.
 
     @param childInfo: what of RFC 5258 4: CHILDINFO holds, for instance C{("SUBSCRIBED",)}.
+    @param oldName: what the mailbox was called before (RFC 9051 6.3.9.7: OLDNAME), or C{""}.
     """
     info = b""
     if childInfo:
         info = b' ("CHILDINFO" (' + b" ".join(b'"%b"' % each.encode("ascii") for each in childInfo) + b"))"
+    elif oldName:
+        info = b' ("OLDNAME" (%b))' % renderMailbox(oldName, isUtf8)
     return b'* %b %b "%b" %b%b\r\n' % (
         kind, renderFlags(attributes), DELIMITER.encode("ascii"), renderMailbox(name, isUtf8), info,
     )  # fmt: skip

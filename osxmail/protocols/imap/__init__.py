@@ -20,6 +20,9 @@ C{fetchanswers} C{sections} C{derived}
 C{namespaces} C{memberships}
     Whose mailbox a name means, and what the session may do with it; which groups of the directory count there.
 
+C{dialect} C{selecting} C{resync}
+    How a session speaks: ENABLE and what follows; SELECT and CLOSE; what has happened since a client was here last.
+
 C{selected} C{lines}
     What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.
 

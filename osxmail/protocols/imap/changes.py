@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from osxmail.mail.flags import SYSTEM_FLAGS
 from osxmail.mail.imap.response import renderFlags
 from osxmail.mail.rights import rightFor
+from osxmail.mail.sequenceset import renderSet
 from osxmail.protocols.base import LineTooLong
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.reading import AFTER_LOGIN
@@ -62,16 +63,22 @@ async def tellChanges(
         return
     known = view.lastUid
     if mayExpunge:
-        numbers = view.takeExpunged()
+        isByUid = session.isQresync or session.isUidOnly
+        numbers = view.takeVanished() if isByUid else view.takeExpunged()
         for start in range(0, len(numbers), SLICE_EXPUNGES):
             if start:
                 await session.drain()
                 await session.letOthers()
-            session.write(
-                b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers[start : start + SLICE_EXPUNGES]])
-            )
+            part = numbers[start : start + SLICE_EXPUNGES]
+            if isByUid:
+                session.write(b"* VANISHED %b\r\n" % renderSet(part))  # RFC 7162 3.2.10, RFC 9586 3.5
+            else:
+                session.write(b"".join([b"* %d EXPUNGE\r\n" % number for number in part]))
     if view.takeArrived():
-        session.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()))
+        if session.isRev2:
+            session.write(b"* %d EXISTS\r\n" % view.count)
+        else:
+            session.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()))
     if view.snapshot.highestModseq != view.modseq:
         await _tellFlags(session, view, known, withUid, own)
 
@@ -84,6 +91,8 @@ async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: boo
         return
     await view.snapshot.loaded()
     tellKeywords(session, view)
+    # RFC 7162 3.2.4, RFC 9051 7.5.2: also unasked, with the UID.
+    withUid = withUid or session.isQresync or session.isRev2
     items = [*(("UID",) if withUid else ()), "FLAGS", *(("MODSEQ",) if session.isCondstore else ())]
     lines = Lines(view, items)
     for start in range(0, len(uids), SLICE_MESSAGES):

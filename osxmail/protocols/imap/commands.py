@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from osxmail.protocols.imap import appending, changes, entering, fetch, mailboxes, messages, searching
+from osxmail.protocols.imap import (
+    appending,
+    changes,
+    dialect,
+    entering,
+    fetch,
+    mailboxes,
+    messages,
+    searching,
+    selecting,
+)
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -43,10 +53,10 @@ COMMANDS: dict[str, Rule] = {
     "STARTTLS": Rule(BEFORE, entering.startTLS),
     "AUTHENTICATE": Rule(BEFORE, entering.authenticate),
     "LOGIN": Rule(BEFORE, entering.login),
-    "ENABLE": Rule(INSIDE, entering.enable),
+    "ENABLE": Rule(INSIDE, dialect.enable),
     "NAMESPACE": Rule(INSIDE, mailboxes.namespace),
-    "SELECT": Rule(INSIDE, mailboxes.select),
-    "EXAMINE": Rule(INSIDE, mailboxes.examine),
+    "SELECT": Rule(INSIDE, selecting.select),
+    "EXAMINE": Rule(INSIDE, selecting.examine),
     "CREATE": Rule(INSIDE, mailboxes.create),
     "DELETE": Rule(INSIDE, mailboxes.delete),
     "RENAME": Rule(INSIDE, mailboxes.rename),
@@ -58,8 +68,8 @@ COMMANDS: dict[str, Rule] = {
     "APPEND": Rule(INSIDE, appending.append, isPulled=True),
     "IDLE": Rule(INSIDE, changes.idle),
     "CHECK": Rule(SELECTED, entering.noop),
-    "CLOSE": Rule(SELECTED, messages.close),
-    "UNSELECT": Rule(SELECTED, messages.unselect),
+    "CLOSE": Rule(SELECTED, selecting.close),
+    "UNSELECT": Rule(SELECTED, selecting.unselect),
     "EXPUNGE": Rule(SELECTED, messages.expunge),
     "UID EXPUNGE": Rule(SELECTED, messages.expunge),
     "SEARCH": Rule(SELECTED, searching.search),

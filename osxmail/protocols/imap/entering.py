@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from osxmail import __version__
 from osxmail.errors import MailError, ParseError
-from osxmail.mail.imap.command import Authenticate, Enable, Identify, Login, Plain
+from osxmail.mail.imap.command import Authenticate, Identify, Login, Plain
 from osxmail.mail.imap.response import renderString
 from osxmail.protocols.base import LineTooLong
 from osxmail.protocols.replies import imapReply
@@ -115,15 +115,3 @@ async def _enter(session: Imap, credentials: Credentials) -> bytes:
         return f"NO [{code}] {text}".encode()
     # RFC 3501 7.1: the capabilities have changed, so the client is told at once.
     return b"OK [CAPABILITY %b] Logged in" % capabilities(session)
-
-
-async def enable(session: Imap, command: Enable) -> bytes:
-    """
-    ENABLE (RFC 5161): of what we have, CONDSTORE alone waits to be enabled.
-    """
-    enabled = b""
-    if "CONDSTORE" in command.extensions:
-        enabled = b" CONDSTORE"
-        session.enableCondstore()
-    session.write(b"* ENABLED%b\r\n" % enabled)
-    return b"OK ENABLE completed"

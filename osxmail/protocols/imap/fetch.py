@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osxmail.mail.imap.command import Fetch
+from osxmail.mail.imap.reader import BadCommand
 from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellKeywords
 from osxmail.protocols.imap.fetchanswers import FetchAnswer
 from osxmail.protocols.imap.messages import GONE
+from osxmail.protocols.imap.resync import knownRanges, tellVanished
 from osxmail.protocols.imap.sections import UnknownEncoding
 from osxmail.protocols.imap.selected import slices
 
@@ -28,10 +30,15 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
     view = session.selectedView()
     ranges = view.indexRanges(command.messages, command.isUid)
     items = command.items.including("UID") if command.isUid else command.items
-    if command.changedSince is not None:
+    since = command.changedSince
+    if command.hasVanished and not session.isQresync:
+        raise BadCommand("ENABLE QRESYNC comes first")  # RFC 7162 3.2.6
+    if since is not None:
         items = items.including("MODSEQ")  # RFC 7162 3.1.4.1
     if "MODSEQ" in items.simple:
         session.enableCondstore()
+    if command.hasVanished and since is not None:
+        await tellVanished(session, view, since, knownRanges(view, command.messages))
     await view.snapshot.loaded()
     tellKeywords(session, view)
     answer = FetchAnswer(session, view, items, command.changedSince)

@@ -72,10 +72,10 @@ class FetchAnswer:
         self._forms = [_RENDERED_FORMS.get(column) for column in items.needs]
         self._isPlain = not any(self._forms)
         simple = tuple(name for name in items.simple if name in SNAPSHOT_ITEMS)
-        self._lines = Lines(view, simple)
+        self._lines = Lines(view, simple, isWhole=not (items.needs or items.sections))
         # RFC 3501 7.4.2: where \Seen is set, the response has FLAGS.
         extra = [name for name in ("FLAGS", *(["MODSEQ"] if session.isCondstore else [])) if name not in simple]
-        self._linesOfSeen = Lines(view, (*simple, *extra))
+        self._linesOfSeen = Lines(view, (*simple, *extra), isWhole=False)
         section = items.sections[0] if len(items.sections) == 1 else None
         #: Only whole messages are wanted: what most programs ask for.
         self._isWhole = section is not None and not (

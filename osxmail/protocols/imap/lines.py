@@ -26,13 +26,22 @@ class Lines:
     @ivar items: items of the snapshot, in the order in which they are written.
     """
 
-    __slots__ = ("_texts", "_view", "_whole", "_withoutEnd", "items")
+    __slots__ = ("_isUidOnly", "_texts", "_view", "_whole", "_withoutEnd", "items")
 
-    def __init__(self, view: SelectedView, items: Sequence[str]) -> None:
+    def __init__(self, view: SelectedView, items: Sequence[str], isWhole: bool = True) -> None:
+        """
+        @param isWhole: nothing else follows in the responses.
+        """
         self._view = view
         self._texts = FlagTexts(view.snapshot.keywords)
+        self._isUidOnly = view.isUidOnly
+        start = b"* %d FETCH ("
+        if view.isUidOnly:
+            # RFC 9586 3.6: the UID stands in front; a second time only where there would be nothing else.
+            start = b"* %d UIDFETCH ("
+            items = [item for item in items if item != "UID"] or (["UID"] if isWhole else [])
         self.items = tuple(items)
-        self._withoutEnd = b"* %d FETCH (" + b" ".join(_FORMS[item] for item in items)
+        self._withoutEnd = start + b" ".join(_FORMS[item] for item in items)
         self._whole = self._withoutEnd + b")\r\n"
 
     def render(self, located: Located) -> bytes:
@@ -52,7 +61,7 @@ class Lines:
     def _columns(self, located: Located) -> list[Iterable[object]]:
         snapshot = self._view.snapshot
         places = located.places
-        columns: list[Iterable[object]] = [located.numbers]
+        columns: list[Iterable[object]] = [picked(snapshot.uids, places) if self._isUidOnly else located.numbers]
         for item in self.items:
             if item == "UID":
                 columns.append(picked(snapshot.uids, places))

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 from osxmail.errors import MailError
 from osxmail.interfaces import IMailbox
 from osxmail.mail.acceptance import MailboxStatus
-from osxmail.mail.flags import SEEN
-from osxmail.mail.imap.command import Create, ListMailboxes, Named, Plain, Rename, Select, Status
+from osxmail.mail.imap.command import Create, ListMailboxes, Named, Plain, Rename, Status
+from osxmail.mail.imap.reader import BadCommand
 from osxmail.mail.imap.response import renderListing, renderStatus
 from osxmail.mail.mailboxname import INBOX, Pattern, parents
 from osxmail.mail.objectid import mailboxId
 from osxmail.mail.searchkeys import UidSet
 from osxmail.mail.sequenceset import MAX_NUMBER
-from osxmail.protocols.imap.changes import renderKeywords
-from osxmail.protocols.imap.selected import SelectedView
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 SLICE_MAILBOXES = 500
 #: Characters of patterns that are matched without letting others have their turn.
 SLICE_MATCHED = 20_000
-#: SELECT waits until the flags of so many messages are loaded.
-AWAITED_MESSAGES = 500
 
 
 async def namespace(session: Imap, command: Plain) -> bytes:
@@ -38,62 +34,14 @@ async def namespace(session: Imap, command: Plain) -> bytes:
     return b"OK NAMESPACE completed"
 
 
-# ------------------------------------------------------------------------------------------------- selecting
-
-
-async def select(session: Imap, command: Select) -> bytes:
-    return await _open(session, command, isReadOnly=False)
-
-
-async def examine(session: Imap, command: Select) -> bytes:
-    return await _open(session, command, isReadOnly=True)
-
-
-async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
-    # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
-    await session.deselect()
-    mailbox = (await session.namespaces.find(command.mailbox, "r")).mailbox
-    status = await mailbox.status()
-    view = SelectedView(command.mailbox, mailbox, isReadOnly, session.changed, session.gone)
-    firstRecent, uidnext = status.firstRecentUid, status.uidnext
-    snapshot = await mailbox.snapshot(view)
-    try:
-        if not isReadOnly and firstRecent < uidnext:
-            firstRecent, uidnext = await mailbox.claimRecent()
-        if status.unseen and len(snapshot.uids) <= AWAITED_MESSAGES:
-            await snapshot.loaded()
-    except BaseException:
-        mailbox.release(view)
-        raise
-    view.open(snapshot)
-    view.firstRecent = firstRecent
-    view.uidnext = max(uidnext, view.lastUid + 1)
-    session.view = view
-    if command.condstore:
-        session.enabled.add("CONDSTORE")
-    lines = [
-        renderKeywords(view),
-        b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()),
-    ]
-    # RFC 3501 7.1: UNSEEN may be left out; a large mailbox that nobody has opened lately need not be waited for.
-    isLoaded = len(snapshot.flags) == len(snapshot.uids)
-    unseen = view.firstUnseen(SEEN) if status.unseen and isLoaded else 0
-    if unseen:
-        lines.append(b"* OK [UNSEEN %d] The first unseen message\r\n" % unseen)
-    lines.append(
-        b"* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] The next UID\r\n* OK [HIGHESTMODSEQ %d] Highest\r\n"
-        b"* OK [MAILBOXID %b] The mailbox's id\r\n"  # RFC 8474 4.2
-        % (status.uidvalidity, view.uidnext, view.modseq, _mailboxId(mailbox.mailboxId))
-    )
-    session.write(b"".join(lines))
-    return b"OK [READ-ONLY] EXAMINE completed" if isReadOnly else b"OK [READ-WRITE] SELECT completed"
-
-
 # -------------------------------------------------------------------------------------------------- changing
 
 
 async def create(session: Imap, command: Create) -> bytes:
     mailbox = await session.ownAccount().createMailbox(command.mailbox, command.specialUse)
+    if session.isRev2 and command.nameBefore:
+        # RFC 9051 6.3.4: the name that we have made of the client's.
+        session.write(renderListing(b"LIST", (), command.mailbox, isUtf8=True, oldName=command.nameBefore))
     # RFC 8474 4.1
     return b"OK [MAILBOXID %b] CREATE completed" % _mailboxId(mailbox.mailboxId)
 
@@ -131,6 +79,9 @@ async def rename(session: Imap, command: Rename) -> bytes:
             view.name = command.newName
         elif view.name.startswith(command.mailbox + "/"):
             view.name = command.newName + view.name[len(command.mailbox) :]
+    if session.isRev2 and command.mailbox != INBOX:
+        # RFC 9051 6.3.9.7
+        session.write(renderListing(b"LIST", (), command.newName, isUtf8=True, oldName=command.mailbox))
     return b"OK RENAME completed"
 
 
@@ -316,6 +267,8 @@ async def status(session: Imap, command: Status) -> bytes:
 async def _numbers(
     session: Imap, status: MailboxStatus, mailbox: IMailbox | None, items: tuple[str, ...]
 ) -> list[tuple[str, int | bytes]]:
+    if session.isRev2 and "RECENT" in items:
+        raise BadCommand("there is no RECENT in IMAP4rev2")  # RFC 9051 E
     numbers: dict[str, int | bytes] = {
         "MESSAGES": status.messages,
         "UIDNEXT": status.uidnext,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from osxmail.errors import NoSuchMailbox, NotAllowed
 from osxmail.interfaces import IMailbox
-from osxmail.mail.imap.command import Expunge, Plain, Store, Transfer
+from osxmail.mail.imap.command import Expunge, Store, Transfer
 from osxmail.mail.sequenceset import SequenceSet, renderPairs, renderSet
 from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellChanges, tellKeywords
 from osxmail.protocols.imap.lines import Lines
@@ -79,8 +79,12 @@ async def _answer(
     if session.isCondstore:
         items.append("MODSEQ")
     isTold = not command.isSilent or session.isCondstore
-    # RFC 7162 3.1.3: also .SILENT answers with the MODSEQ of what was changed.
-    told = changed if command.isSilent else [uid for uid in uids if uid not in refused] if refused else uids
+    # RFC 7162 3.1.3: also .SILENT answers with the MODSEQ of what was changed, or passed the test of UNCHANGEDSINCE.
+    told: Sequence[int] = uids
+    if command.isSilent and command.unchangedSince is None:
+        told = changed
+    elif refused:
+        told = [uid for uid in uids if uid not in refused]
     await view.snapshot.loaded()
     tellKeywords(session, view)
     lines = Lines(view, items)
@@ -141,7 +145,7 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
     if isMove:
         # RFC 6851 4.3: COPYUID comes before the EXPUNGEs, which tellChanges writes.
         session.write(b"* OK %b Moved\r\n" % code)
-        return b"OK MOVE completed"
+        return await _withModseq(session, view, len(copied.sources), command.isUid, b"MOVE completed")
     return b"OK %b COPY completed" % code
 
 
@@ -151,29 +155,22 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
 async def expunge(session: Imap, command: Expunge) -> bytes:
     view = session.selectedView()
     _needsWriting(view)
+    gone: Sequence[int] = ()
     if command.messages is None:
-        await view.mailbox.expunge()
+        gone = await view.mailbox.expunge()
     else:
         uids = _namedUids(view, command.messages, True)
         if len(uids):
-            await view.mailbox.expunge(uids)
-    return b"OK EXPUNGE completed"
+            gone = await view.mailbox.expunge(uids)
+    return await _withModseq(session, view, len(gone), command.messages is not None, b"EXPUNGE completed")
 
 
-async def close(session: Imap, command: Plain) -> bytes:
+async def _withModseq(session: Imap, view: SelectedView, count: int, isUid: bool, text: bytes) -> bytes:
     """
-    CLOSE (RFC 3501 6.4.2): expunges without telling, unless the mailbox was opened by EXAMINE.
+    The end of a command that has removed C{count} messages: with HIGHESTMODSEQ (RFC 7162 3.2.7 and 3.2.9), once all that
+    is told which that stands for.
     """
-    view = session.selectedView()
-    if not view.isReadOnly:
-        await view.mailbox.expunge()
-    await session.deselect()
-    return b"OK CLOSE completed"
-
-
-async def unselect(session: Imap, command: Plain) -> bytes:
-    """
-    UNSELECT (RFC 3691).
-    """
-    await session.deselect()
-    return b"OK UNSELECT completed"
+    if not count or not session.isCondstore:
+        return b"OK %b" % text
+    await tellChanges(session, True, isUid, session.ownModseqs)
+    return b"OK [HIGHESTMODSEQ %d] %b" % (view.toldModseq, text)

@@ -35,6 +35,12 @@ class NoSuchNumber(Exception):
     """
 
 
+class UidRequired(Exception):
+    """
+    A sequence number where the session uses UIDs only (RFC 9586 3).
+    """
+
+
 @frozen
 class Located:
     """
@@ -69,6 +75,7 @@ class SelectedView:
     @ivar uidnext: UIDNEXT when the mailbox was selected.
     @ivar modseq: flags have been told up to here.
     @ivar keywordsTold: how many keywords the client knows of.
+    @ivar isUidOnly: sequence numbers are neither taken nor told (RFC 9586).
     @ivar saved: bounds of ranges of UIDs, first and last by turns: what SEARCH has saved (RFC 5182), C{$}.
     @ivar rights: what the session may do here (RFC 4314 2.1).
     @ivar onChange: called when the mailbox has changed.
@@ -81,6 +88,7 @@ class SelectedView:
         "count",
         "firstRecent",
         "isReadOnly",
+        "isUidOnly",
         "keywordsTold",
         "mailbox",
         "modseq",
@@ -103,6 +111,7 @@ class SelectedView:
         self.onChange = onChange
         self.onGone = onGone
         self.firstRecent = self.uidnext = 0
+        self.isUidOnly = False
         self.saved: array[int] = array("I")
 
     def open(self, snapshot: ISnapshot) -> None:
@@ -160,9 +169,12 @@ class SelectedView:
         @param isSearch: sequence numbers beyond the last are passed over, too (RFC 7377 2: in a search they are no
             error).
         @raise NoSuchNumber: a sequence number that the session was never told of.
+        @raise UidRequired: a sequence number, where only UIDs are used.
         """
         if isUid:
             found = self.indexesInUids(messages.resolved(self.lastUid))
+        elif self.isUidOnly and messages.parts:
+            raise UidRequired
         elif messages.highestNumber > self.count and not isSearch and (self.count or not messages.isOpen):
             raise NoSuchNumber
         else:
@@ -271,6 +283,20 @@ class SelectedView:
 
         @return: their sequence numbers from the last to the first, so that each is right when it is told.
         """
+        indexes = self._letGo()
+        indexes.reverse()
+        return [index + 1 for index in indexes]
+
+    def takeVanished(self) -> list[int]:
+        """
+        L{takeExpunged}, for who is told UIDs.
+
+        @return: their UIDs, ascending.
+        """
+        before = self._uids
+        return [before[index] for index in self._letGo()]
+
+    def _letGo(self) -> list[int]:
         current = self.snapshot.uids
         if current is self._uids:
             self._expungedModseq = self.snapshot.highestModseq
@@ -290,8 +316,38 @@ class SelectedView:
         self._uids = current
         self.count = remaining
         self._expungedModseq = self.snapshot.highestModseq
-        indexes.reverse()
-        return [index + 1 for index in indexes]
+        return indexes
+
+    @property
+    def toldModseq(self) -> int:
+        """
+        Everything up to here has been told, also what has vanished.
+        """
+        return self.modseq if self.isInStep else min(self.modseq, self._expungedModseq)
+
+    def gapsIn(self, ranges: Sequence[Range]) -> Iterator[Range]:
+        """
+        The UIDs of these ranges that the view does not have, as ascending ranges.
+
+        @param ranges: ascending, none overlapping.
+        """
+        uids, count = self._uids, self.count
+        for low, high in ranges:
+            index = bisect_left(uids, low, 0, count)
+            while index < count and uids[index] <= high:
+                if uids[index] > low:
+                    yield low, uids[index] - 1
+                low = uids[index] + 1
+                index += 1
+                # Over a run without a gap in one step.
+                if index < count and uids[index] == low:
+                    last = min(count, index + high - low + 1) - 1
+                    while uids[last] - uids[index] != last - index:
+                        last = (index + last) // 2
+                    low = uids[last] + 1
+                    index = last + 1
+            if low <= high:
+                yield low, high
 
     def takeArrived(self) -> bool:
         """

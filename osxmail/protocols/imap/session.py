@@ -21,6 +21,7 @@ from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.imap.changes import renderKeywords, tellChanges
 from osxmail.protocols.imap.commands import AUTHENTICATED, BEFORE, COMMANDS, PULLED, SELECTED
+from osxmail.protocols.imap.dialect import NUMBERED, UID_REQUIRED
 from osxmail.protocols.imap.entering import capabilities
 from osxmail.protocols.imap.memberships import Memberships
 from osxmail.protocols.imap.namespaces import Namespaces, Place
@@ -32,7 +33,7 @@ from osxmail.protocols.imap.reading import (
     Received,
     receiveCommand,
 )
-from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView
+from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, UidRequired
 from osxmail.protocols.replies import fault, imapReply
 from osxmail.protocols.sasl import Doorkeeper, LoggedIn
 from osxmail.protocols.sessions import Disconnected, Ended, GoingAway, SessionEnd, TimedOut
@@ -154,6 +155,27 @@ class Imap(Gate):
         return "CONDSTORE" in self.enabled
 
     @property
+    def isQresync(self) -> bool:
+        """
+        What vanishes is told by UID (RFC 7162 3.2).
+        """
+        return "QRESYNC" in self.enabled
+
+    @property
+    def isUidOnly(self) -> bool:
+        """
+        Sequence numbers are neither taken nor told (RFC 9586).
+        """
+        return "UIDONLY" in self.enabled
+
+    @property
+    def isRev2(self) -> bool:
+        """
+        The client speaks IMAP4rev2 (RFC 9051).
+        """
+        return "IMAP4REV2" in self.enabled
+
+    @property
     def isUtf8(self) -> bool:
         """
         Mailbox names and texts are in UTF-8 (RFC 6855 3, RFC 9051 5.1).
@@ -221,6 +243,8 @@ class Imap(Gate):
             return b"BAD There is no such command"
         if not rule.states & self.state:
             return b"BAD Not now: log in first" if self.account is None else b"BAD Not now"
+        if self.isUidOnly and name in NUMBERED:
+            return UID_REQUIRED
         return b""
 
     async def _carriedOut(self, received: Received) -> bytes:
@@ -239,6 +263,8 @@ class Imap(Gate):
         except BadCommand as error:
             self.countBad()
             return f"BAD {name}: {error.text}".encode()
+        except UidRequired:
+            return UID_REQUIRED
         except NoSuchNumber:
             return b"BAD There is no message of that number"
         except SessionEnd:
@@ -353,7 +379,7 @@ class Imap(Gate):
             return
         self.enabled.add("CONDSTORE")
         if self.view is not None:
-            self.write(b"* OK [HIGHESTMODSEQ %d] CONDSTORE is on\r\n" % self.view.modseq)
+            self.write(b"* OK [HIGHESTMODSEQ %d] CONDSTORE is on\r\n" % self.view.toldModseq)
 
     # ------------------------------------------------------------------------------------------ unasked changes
 

@@ -1,0 +1,53 @@
+# -*- test-case-name: tests.conversations -*-
+"""
+How a session speaks: what a client has enabled (RFC 5161), and what follows from it for the mailbox that is selected.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osxmail.mail.imap.command import Enable
+from osxmail.mail.sequenceset import MAX_NUMBER
+from osxmail.protocols.imap.selected import SelectedView
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.session import Imap
+
+#: What can be enabled, by its name in upper case, as we write it.
+EXTENSIONS = {
+    "CONDSTORE": b"CONDSTORE",
+    "QRESYNC": b"QRESYNC",
+    "UTF8=ACCEPT": b"UTF8=ACCEPT",
+    "IMAP4REV2": b"IMAP4rev2",
+    "UIDONLY": b"UIDONLY",
+}
+
+#: Commands that take or tell sequence numbers: where UIDs are used only, they come in their UID form (RFC 9586 3.3).
+NUMBERED = frozenset({"FETCH", "STORE", "SEARCH", "COPY", "MOVE", "SORT", "THREAD", "REPLACE"})
+
+UID_REQUIRED = b"BAD [UIDREQUIRED] This session uses UIDs only"
+
+
+async def enable(session: Imap, command: Enable) -> bytes:
+    """
+    ENABLE: what we do not have is passed over, and what was enabled before is not named again.  It may come in a
+    selected mailbox, too (RFC 5161 3.1: a server need not look).
+    """
+    names = [name for name in dict.fromkeys(command.extensions) if name in EXTENSIONS and name not in session.enabled]
+    if not {"CONDSTORE", "QRESYNC"}.isdisjoint(names):
+        session.enableCondstore()  # RFC 7162 3.2.3: who has QRESYNC has CONDSTORE
+    session.enabled.update(names)
+    if session.view is not None:
+        adapt(session, session.view)
+    session.write(b"* ENABLED%b\r\n" % b"".join([b" " + EXTENSIONS[name] for name in names]))
+    return b"OK ENABLE completed"
+
+
+def adapt(session: Imap, view: SelectedView) -> None:
+    """
+    Let the view be as the session speaks.
+    """
+    view.isUidOnly = session.isUidOnly
+    if session.isRev2:
+        view.firstRecent = MAX_NUMBER  # RFC 9051 E: there is no \Recent

@@ -48,9 +48,11 @@ from osxmail.errors import AlreadyExists, ConfigurationError, Refused
 from osxmail.filters.access import AccessFilter
 from osxmail.filters.clienthost import HelloFilter, ReverseDNSFilter
 from osxmail.filters.dnsbl import DNSBLFilter
+from osxmail.filters.spf import SPFChecker, SPFFilter
 from osxmail.mail.acceptance import Domain
 from osxmail.net.dns import Resolver
 from osxmail.net.dnswire import Server
+from osxmail.net.threads import Pool
 from osxmail.net.tls import CertificateFiles, ClientTLS, ServerCertificates, makeSelfSigned
 from osxmail.protocols.base import GateFactory
 from osxmail.protocols.entrance import Entrance
@@ -71,6 +73,9 @@ log = Logger(namespace="osxmail.app")
 
 #: How long a stop waits for commands and deliveries that are under way.
 STOP_GRACE_SECONDS = 10.0
+#: Threads that check signatures and wait for name servers, and messages that wait for one of them.
+FILTER_THREADS = 8
+MAX_WAITING_CHECKS = 1_000
 #: Objects made since the last look, and looks at the younger generations before one at the next.
 GC_THRESHOLDS = (50_000, 20, 50)
 
@@ -116,11 +121,13 @@ class Osxmail(MultiService):
         self.router = Router(
             hostname, self.domains, self.directory, settings, self.store, self.accounts, clock=reactor
         )  # fmt: skip
+        self.checks = Pool("filters", FILTER_THREADS, MAX_WAITING_CHECKS)
         filters = (
             AccessFilter(settings),
             DNSBLFilter(settings, self.resolver),
             ReverseDNSFilter(settings, self.resolver),
             HelloFilter(settings, self.resolver, hostname),
+            SPFFilter(settings, SPFChecker(self.resolver, self.checks, hostname)),
         )
         self.reception = Reception(hostname, self.store, self.router, self.directory, settings, filters=filters)
         self.scheduler = Scheduler(
@@ -226,6 +233,7 @@ class Osxmail(MultiService):
         _collectLess()
         self.scheduler.startService()
         self.collection.start()
+        self.checks.start()
         for listener in self.listeners:
             listener.door.open(self._factory(listener.service), self.certificates)
         self.folder.removeSocket(SOCKET_NAME)
@@ -335,7 +343,7 @@ class Osxmail(MultiService):
         for listener in list(self.listeners):
             listener.running = 0
         await DeferredList([self.sessions.stop(STOP_GRACE_SECONDS), self.scheduler.stopService()])
-        await DeferredList([self.directory.stop(), self.passwords.stop(), self.collection.stop()])
+        await DeferredList([self.directory.stop(), self.passwords.stop(), self.collection.stop(), self.checks.stop()])
         await self.store.close()
         self.folder.release()
         self.running = 0

@@ -198,6 +198,8 @@ _ROWS: tuple[Setting, ...] = (
     _s("filter.reverse_dns", T, "off", "Whether a client's address has a name that leads back to it: off, observe or on (450 for those without).", choices=MODES),
     _s("filter.hello", T, "off", "Whether the name in EHLO exists and is not ours: off, observe or on (450 for one that does not exist, 554 for our own).",
        choices=MODES),
+    _s("filter.spf", T, "off", "Whether the sender's domain lets the client send for it (SPF): off, observe or on (550 where it says no, marked where it is not sure).",
+       choices=MODES),
     # Relay
     _s("relay.approved_networks", Kind.NETWORKS, "", "Hosts and networks that may send to other domains without authenticating."),
     _s("relay.hold_outbound", F, "no", "Accept and queue mail for other servers, but do not send it for now."),

@@ -167,8 +167,8 @@ async def expunge(session: Imap, command: Expunge) -> bytes:
 
 async def _withModseq(session: Imap, view: SelectedView, count: int, isUid: bool, text: bytes) -> bytes:
     """
-    The end of a command that has removed C{count} messages: with HIGHESTMODSEQ (RFC 7162 3.2.7 and 3.2.9), once all that
-    is told which that stands for.
+    The end of a command that has removed C{count} messages: with HIGHESTMODSEQ (RFC 7162 3.2.7 and 3.2.9), once
+    everything is told that this stands for.
     """
     if not count or not session.isCondstore:
         return b"OK %b" % text

@@ -45,10 +45,8 @@ class GapTests(SynchronousTestCase):
         view = viewOn(makeSnapshot(remaining))
         numbers = sorted(data.draw(st.sets(st.integers(1, len(uids)), min_size=1)))
         known = [uids[number - 1] for number in numbers]
-        matched = resync._matchedUid(
-            view,
-            Resync(1, 1, None, SequenceSet.parse(",".join(map(str, numbers))), SequenceSet.parse(",".join(map(str, known)))),
-        )
+        sets = [SequenceSet.parse(",".join(map(str, each))) for each in (numbers, known)]
+        matched = resync._matchedUid(view, Resync(1, 1, None, *sets))
         holding = [
             uid
             for number, uid in zip(numbers, known, strict=True)

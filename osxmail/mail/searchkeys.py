@@ -10,6 +10,7 @@ Texts are C{str}, whatever CHARSET the command had, and match as substrings with
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import TypeAlias
@@ -21,6 +22,7 @@ from osxmail.mail.sequenceset import SequenceSet
 MAX_DEPTH = 20  # of parentheses, NOT and OR inside one another
 MAX_KEYS = 500  # in one command
 MAX_TEXT_OCTETS = 4096  # of one string that is searched for
+MAX_FUZZY_WORDS = 20  # of one string; what follows does not count
 
 
 @frozen
@@ -307,6 +309,26 @@ class Fuzzy:
     key: SearchKey
 
 
+@frozen(eq=False)
+class Uids:
+    """
+    Messages by UID, as many as there may be.  The store's own: an index makes it.
+
+    @ivar uids: ascending.
+    """
+
+    uids: array[int]
+
+
+@frozen
+class Loose:
+    """
+    A text with a single word, compared without accents.  The store's own: it makes L{Fuzzy} into these.
+    """
+
+    key: Header | Body | Text
+
+
 SearchKey: TypeAlias = (
     All
     | And
@@ -338,6 +360,8 @@ SearchKey: TypeAlias = (
     | EmailId
     | ThreadId
     | Fuzzy
+    | Uids
+    | Loose
 )
 
 
@@ -370,3 +394,29 @@ def replaced(key: SearchKey, change: Callable[[SearchKey], SearchKey]) -> Search
     if isinstance(key, Fuzzy):
         return Fuzzy(replaced(key.key, change))
     return change(key)
+
+
+def loosened(key: SearchKey) -> SearchKey:
+    """
+    The same tree without L{Fuzzy}: texts within one have become L{Loose} words.
+    """
+    return _loosened(key, False)
+
+
+def _loosened(key: SearchKey, isFuzzy: bool) -> SearchKey:
+    match key:
+        case Fuzzy(inner):
+            return _loosened(inner, True)
+        case And(several):
+            return And(tuple(_loosened(each, isFuzzy) for each in several))
+        case Or(left, right):
+            return Or(_loosened(left, isFuzzy), _loosened(right, isFuzzy))
+        case Not(inner):
+            return Not(_loosened(inner, isFuzzy))
+        case Header(name, text) if isFuzzy and text.split():
+            return And(tuple(Loose(Header(name, word)) for word in text.split()[:MAX_FUZZY_WORDS]))
+        case Body(text) if isFuzzy and text.split():
+            return And(tuple(Loose(Body(word)) for word in text.split()[:MAX_FUZZY_WORDS]))
+        case Text(text) if isFuzzy and text.split():
+            return And(tuple(Loose(Text(word)) for word in text.split()[:MAX_FUZZY_WORDS]))
+    return key

@@ -13,7 +13,11 @@ after its fsync.  The parts meet inside that transaction, and only there:
  - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{access}: who may see it; C{flagging}, C{copying}, C{expunging}:
    what is done to it; C{changes}: what has changed since.
  - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read; C{renderings}: what is
-   ready-made of them.  C{search}: SEARCH.
+   ready-made of them.
+ - C{search}: SEARCH; C{searchplan} makes SQL and tests of what is looked for, C{searchtests} the tests,
+   C{searchslices} reads the messages that are looked through.  C{sorting}: SORT and THREAD; C{relevancy}: scores.
+ - C{index}: what makes that fast, a file for each account (C{indexfile}), with columns (C{indexblocks}) and trigrams;
+   C{indexsearch} asks it.
  - C{queuetable}: the relay queue.  C{domains}, C{localaccounts}, C{settingrows}: what administrators keep.
  - C{store}: composes them, and is the L{osxmail.interfaces.IMailStore}.
 

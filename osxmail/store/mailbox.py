@@ -17,6 +17,8 @@ from osxmail.interfaces import IMailbox, IMailboxListener, IMessage, ISnapshot, 
 from osxmail.mail.acceptance import Appended, Changes, Copied, FlagsStored, MailboxStatus
 from osxmail.mail.rights import AccessEntry
 from osxmail.mail.searchkeys import SearchKey
+from osxmail.mail.sortcriteria import SortCriterion
+from osxmail.mail.threading import Threads
 from osxmail.store.access import readAccess, setAccess_txn
 from osxmail.store.changes import LISTING_SLICE, Delta, FlagChange, readDelta, readExpunged
 from osxmail.store.connection import Transaction
@@ -24,6 +26,7 @@ from osxmail.store.copying import copy_txn
 from osxmail.store.expunging import expunge_txn, remove_txn
 from osxmail.store.flagging import storeFlags_txn
 from osxmail.store.parts import Parts
+from osxmail.store.search import Progress
 from osxmail.store.statuses import readStatus
 
 T = TypeVar("T")
@@ -86,11 +89,39 @@ class Mailbox:
         """
         return self._parts.renderings.renderings(self.mailboxId, uids, columns, isUtf8)
 
-    def search(self, key: SearchKey, uids: Sequence[int] | None = None) -> Deferred[list[int]]:
+    def search(
+        self, key: SearchKey, uids: Sequence[int] | None = None, progress: Progress | None = None
+    ) -> Deferred[list[int]]:
         """
         See L{IMailbox.search}.
         """
-        return self._parts.search.search(self.mailboxId, key, uids)
+        return self._parts.search.search(self.mailboxId, key, uids, progress)
+
+    def sort(
+        self,
+        key: SearchKey,
+        criteria: Sequence[SortCriterion],
+        uids: Sequence[int] | None = None,
+        progress: Progress | None = None,
+    ) -> Deferred[list[int]]:
+        """
+        See L{IMailbox.sort}.
+        """
+        return self._parts.sorting.sort(self.mailboxId, key, criteria, uids, progress)
+
+    def thread(
+        self, key: SearchKey, algorithm: str, uids: Sequence[int] | None = None, progress: Progress | None = None
+    ) -> Deferred[Threads]:
+        """
+        See L{IMailbox.thread}.
+        """
+        return self._parts.sorting.thread(self.mailboxId, key, algorithm, uids, progress)
+
+    def relevancies(self, key: SearchKey, uids: Sequence[int]) -> Deferred[list[int]]:
+        """
+        See L{IMailbox.relevancies}.
+        """
+        return self._parts.sorting.relevancies(self.mailboxId, key, uids)
 
     def changesSince(self, modseq: int) -> Deferred[Changes]:
         """

@@ -16,6 +16,7 @@ from osxmail.store.octets import Octets
 from osxmail.store.renderings import RenderingRows
 from osxmail.store.search import Search
 from osxmail.store.shelf import Shelf
+from osxmail.store.sorting import Sorting
 
 
 @define(eq=False, slots=True)
@@ -35,6 +36,7 @@ class Parts:
     renderings: RenderingRows
     shelf: Shelf
     search: Search
+    sorting: Sorting
     now: Callable[[], float]
     lockedMaildrops: set[str]
     accessVersion: int = 0

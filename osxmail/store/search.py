@@ -2,32 +2,46 @@
 """
 SEARCH over a mailbox (RFC 3501 6.4.4).
 
-What rows know (UIDs, flags, dates, sizes, MODSEQs) one statement decides, for every message at once: it gives those
-that match whatever their octets are, and those that may.  Only the latter are read, in slices, each a statement of
-its own: no transaction is open while text is decoded, and what is in memory is bounded.
+First the account's index, where it has one, puts UIDs in place of texts and dates.  What rows know (UIDs, flags, dates,
+sizes, MODSEQs) one statement decides, for every message at once: it gives those that match whatever their octets are,
+and those that may.  Only the latter are read, in slices, each a statement of its own: no transaction is open while text
+is decoded, and what is in memory is bounded.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from osxmail.errors import NoSuchMailbox, StoreDamaged
-from osxmail.mail.header import headerEnd
-from osxmail.mail.mime import Rendering, renderMessage
-from osxmail.mail.searchkeys import Body, Header, SearchKey, Text, leaves
+from osxmail.errors import NoSuchMailbox, Overloaded, StoreDamaged
+from osxmail.mail.searchkeys import (
+    Body,
+    Header,
+    SearchKey,
+    SentBefore,
+    SentOn,
+    SentSince,
+    Text,
+    ThreadId,
+    leaves,
+)
 from osxmail.net.threads import Pool
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
+from osxmail.store.index import Index
+from osxmail.store.indexsearch import Narrowed, narrowed
 from osxmail.store.numbers import UidCondition, numbersFrom
-from osxmail.store.octets import MAX_READ_OCTETS, ROW_OCTETS, Octets, Place
-from osxmail.store.searchplan import BODY, ROW, SENT, Candidate, Plan, plan
+from osxmail.store.octets import ROW_OCTETS, Octets
+from osxmail.store.searchplan import Plan, plan
+from osxmail.store.searchslices import FIRST_HEAD_OCTETS, More, Moved, candidates, sliceReader
+from osxmail.store.searchtests import BODY, ROW, SENT, Candidate
 
 SEARCH_THREADS = 2
 MAX_WAITING_SEARCHES = 10_000
@@ -36,32 +50,28 @@ SLICES_AT_ONCE = 2  # of one search
 TEXTS_A_SLICE = 4  # that are looked for in so many messages and octets; with more, a slice is smaller
 SLICE_ROWS = 5_000  # where nothing but rows is looked at
 SLICE_OCTETS = 2 * 1024 * 1024  # of messages that are looked through in one go
-FIRST_HEAD_OCTETS = 4096  # of a message in a row that are read for its header; most headers are smaller
-MAX_HEADER_OCTETS = 262_144  # of a header that are searched
 MAX_TRIES = 3  # of a message whose octets move while it is read
 
 log = Logger(namespace="osxmail.store")
 
-_SLICE = """
-SELECT group_concat(uid), group_concat(flags), group_concat(internal_date), group_concat(size), group_concat(modseq),
-    group_concat(id), group_concat(octets), group_concat(segment), group_concat(place),
-    CAST(group_concat(prefix, '') AS BLOB), group_concat(length(prefix)),
-    CAST(group_concat(head, '') AS BLOB), group_concat(length(head)),
-    CAST(group_concat(structure, '') AS BLOB), group_concat(length(structure))
-FROM (SELECT m.uid, m.flags, m.internal_date, m.size, m.modseq, o.id, o.size AS octets,
-        coalesce(o.segment, -1) AS segment, coalesce(o.place, -1) AS place,
-        coalesce(p.data, x'') AS prefix,
-        CASE WHEN :head > 0 THEN coalesce(substr(o.data, 1, :head), x'') ELSE x'' END AS head,
-        coalesce(r.structure, x'') AS structure
-    FROM message m JOIN octets o ON o.id = m.octets_id
-    LEFT JOIN prefix p ON p.octets_id = m.octets_id AND p.number = m.prefix
-    LEFT JOIN rendering r ON r.octets_id = m.octets_id
-    WHERE m.mailbox_id = :mailbox{condition} ORDER BY m.uid)
-"""
-_ROWS_SLICE = """
-SELECT group_concat(uid), group_concat(flags), group_concat(internal_date), group_concat(size), group_concat(modseq)
-FROM (SELECT uid, flags, internal_date, size, modseq FROM message WHERE mailbox_id = :mailbox{condition} ORDER BY uid)
-"""
+#: Keys with which an index may help.
+_LOOKED_FOR = Header | Text | Body | SentBefore | SentOn | SentSince | ThreadId
+
+#: See L{osxmail.interfaces.IMailbox.search}.
+Progress: TypeAlias = Callable[[int, int], object]
+
+
+@frozen
+class Whereabouts:
+    """
+    What an index is asked with.
+
+    @ivar account: the number of the mailbox's account.
+    @ivar octets: the last id of octets that was given.
+    """
+
+    account: int
+    octets: int
 
 
 @frozen
@@ -79,29 +89,21 @@ class _Found:
     sizes: array[int]
 
 
-class _Moved(Exception):
-    """
-    The octets are not where the row said: compaction has moved them since.
-    """
-
-
-class _More(Exception):
-    """
-    More of the message is needed than was read with its row.
-    """
-
-
 class Search:
     """
     Searches mailboxes; one for each store.
     """
 
-    def __init__(self, database: Database, octets: Octets, pool: Pool | None = None) -> None:
+    def __init__(
+        self, database: Database, octets: Octets, index: Index | None = None, pool: Pool | None = None
+    ) -> None:
         """
+        @param index: what may help.
         @param pool: threads that look through text; one of its own if it is C{None}.
         """
-        self._database = database
-        self._octets = octets
+        self.database = database
+        self.octets = octets
+        self.index = index
         self._pool = pool or Pool("store-search", SEARCH_THREADS, MAX_WAITING_SEARCHES)
 
     def start(self) -> None:
@@ -116,46 +118,101 @@ class Search:
         """
         return self._pool.stop()
 
-    def search(self, mailboxId: int, key: SearchKey, uids: Sequence[int] | None = None) -> Deferred[list[int]]:
+    def search(
+        self, mailboxId: int, key: SearchKey, uids: Sequence[int] | None = None, progress: Progress | None = None
+    ) -> Deferred[list[int]]:
         """
         See L{osxmail.interfaces.IMailbox.search}.
 
         @raise NoSuchMailbox: (in the Deferred) it was deleted.
         @raise Overloaded: (in the Deferred) too many searches wait.
         """
-        return Deferred.fromCoroutine(self._search(mailboxId, key, uids))
+        return Deferred.fromCoroutine(self.found(mailboxId, key, uids, progress))
 
-    async def _search(self, mailboxId: int, key: SearchKey, uids: Sequence[int] | None) -> list[int]:
+    async def found(
+        self, mailboxId: int, key: SearchKey, uids: Sequence[int] | None, progress: Progress | None = None
+    ) -> list[int]:
+        """
+        As L{search}.
+        """
         if uids is not None and not len(uids):
             return []
-        found, made = await self._database.read(lambda txn: _readRows(txn, mailboxId, key, uids), isLong=True)
-        if all(found.isCertain):
-            return list(found.uids)
-        matching: list[int] = [uid for uid, isCertain in zip(found.uids, found.isCertain, strict=True) if isCertain]
+        helped = await self._helped(mailboxId, key)
+        rows, made = await self.database.read(lambda txn: _readRows(txn, mailboxId, key, uids, helped), isLong=True)
+        if all(rows.isCertain):
+            return list(rows.uids)
+        matching: list[int] = [uid for uid, isCertain in zip(rows.uids, rows.isCertain, strict=True) if isCertain]
+        total = len(rows.uids)
         # While one slice is looked through, the next is read.
-        running: deque[Deferred[list[int]]] = deque()
+        running: deque[tuple[int, Deferred[list[int]]]] = deque()
+        done = len(matching)
         try:
-            for piece in _slices(found, made.need, _textCount(key)):
-                running.append(Deferred.fromCoroutine(self._lookThrough(mailboxId, piece, made)))
+            for piece in _slices(rows, made.need, _textCount(key)):
+                running.append((len(piece), self.lookThrough(mailboxId, piece, made.need, made.matches)))
                 if len(running) >= SLICES_AT_ONCE:
-                    matching.extend(await running.popleft())
+                    count, deferred = running.popleft()
+                    matching.extend(await deferred)
+                    done += count
+                    if progress is not None:
+                        progress(done, total)
             while running:
-                matching.extend(await running.popleft())
+                matching.extend(await running.popleft()[1])
         finally:
-            for left in running:
+            for _, left in running:
                 # The search has failed or was given up: why, the first one has said.
                 left.addErrback(lambda failure: None)
                 left.cancel()
         matching.sort()
         return matching
 
-    async def _lookThrough(self, mailboxId: int, uids: Sequence[int], made: Plan) -> list[int]:
+    async def whereabouts(self, mailboxId: int) -> Whereabouts:
+        """
+        @raise NoSuchMailbox: it was deleted.
+        """
+        row = await self.database.read(
+            lambda txn: txn.execute(
+                "SELECT account_id, (SELECT value FROM counter WHERE name = 'octets') FROM mailbox WHERE id = ?",
+                (mailboxId,),
+            ).fetchone(),
+            isSingle=True,
+        )
+        if row is None:
+            raise NoSuchMailbox("deleted meanwhile")
+        return Whereabouts(*row)
+
+    async def _helped(self, mailboxId: int, key: SearchKey) -> Narrowed | None:
+        if self.index is None or all(not isinstance(leaf, _LOOKED_FOR) for leaf in leaves(key)):
+            return None
+        where = await self.whereabouts(mailboxId)
+        self.index.wanted(where.account, mailboxId)
+        try:
+            return await self.index.ask(
+                where.account, where.octets, lambda connection: narrowed(connection, mailboxId, key)
+            )
+        except Overloaded:
+            # Without it, it takes longer.
+            return None
+
+    def lookThrough(
+        self, mailboxId: int, uids: Sequence[int], need: int, matches: Callable[[Candidate], Any]
+    ) -> Deferred[list[int]]:
+        """
+        UIDs of those messages of which C{matches}, called in a thread, says that they are wanted.
+
+        @param uids: a slice, ascending, not empty.
+        @param need: what C{matches} looks at: see L{osxmail.store.searchtests}.
+        """
+        return Deferred.fromCoroutine(self._lookThrough(mailboxId, uids, need, matches))
+
+    async def _lookThrough(
+        self, mailboxId: int, uids: Sequence[int], need: int, matches: Callable[[Candidate], Any]
+    ) -> list[int]:
         matching: list[int] = []
-        head = ROW_OCTETS if made.need >= BODY else FIRST_HEAD_OCTETS if made.need > SENT else 0
+        head = ROW_OCTETS if need >= BODY else FIRST_HEAD_OCTETS if need > SENT else 0
         for _ in range(MAX_TRIES):
-            read = _sliceReader(mailboxId, uids, head, isRowOnly=made.need == ROW)
-            row = await self._database.read(read, isSingle=True)
-            good, again = await self._pool.run(self._match_inThread, row, made)
+            read = sliceReader(mailboxId, uids, head, isRowOnly=need == ROW)
+            row = await self.database.read(read, isSingle=True)
+            good, again = await self._pool.run(self._match_inThread, row, matches)
             matching.extend(good)
             if not again:
                 return matching
@@ -164,119 +221,27 @@ class Search:
             log.error("{event}", event="search.passed_over", mailboxId=mailboxId, uid=uid)
         return matching
 
-    def _match_inThread(self, row: Sequence[Any], made: Plan) -> tuple[list[int], list[int]]:
+    def _match_inThread(self, row: Sequence[Any], matches: Callable[[Candidate], Any]) -> tuple[list[int], list[int]]:
         """
         UIDs that match, and those to be read again.
         """
         good: list[int] = []
         again: list[int] = []
-        for candidate in self._candidates(row):
+        for candidate in candidates(row, self.octets):
             try:
-                if made.matches(candidate):
+                if matches(candidate):
                     good.append(candidate.uid)
-            except (_Moved, _More):
+            except (Moved, More):
                 again.append(candidate.uid)
             except StoreDamaged as error:
                 # One damaged message must not keep all others from being found.
                 log.error("{event}", event="store.damaged", uid=candidate.uid, reason=str(error))
         return good, again
 
-    def _candidates(self, row: Sequence[Any]) -> Iterator[Candidate]:
-        uids, flags, dates, sizes, modseqs = (
-            numbersFrom(text, code) for text, code in zip(row[:5], "IQqQQ", strict=True)
-        )
-        if len(row) == 5:
-            for index, uid in enumerate(uids):
-                yield Candidate(uid, flags[index], dates[index], sizes[index], modseqs[index])
-            return
-        octetsIds, lengths, segments, places = (numbersFrom(text, "q") for text in row[5:9])
-        prefixes = _cut(row[9], row[10])
-        heads = _cut(row[11], row[12])
-        structures = _cut(row[13], row[14])
-        for index, uid in enumerate(uids):
-            place = None
-            if segments[index] >= 0:
-                place = Place(octetsIds[index], lengths[index], segments[index], places[index])
-            source = _Source(self._octets, prefixes[index], heads[index], structures[index], lengths[index], place)
-            yield Candidate(uid, flags[index], dates[index], sizes[index], modseqs[index], source)
 
-
-class _Source:
-    """
-    The octets of one candidate.
-    """
-
-    __slots__ = ("_head", "_octets", "_place", "_prefix", "_size", "_structure")
-
-    def __init__(
-        self, octets: Octets, prefix: bytes, head: bytes, structure: bytes, size: int, place: Place | None
-    ) -> None:
-        self._octets = octets
-        self._prefix = prefix
-        self._head = head
-        self._structure = structure
-        self._size = size
-        self._place = place
-
-    def read(self, offset: int, length: int) -> bytes:
-        """
-        Octets after the prefix.
-        """
-        if self._place is None:
-            if min(offset + length, self._size) > len(self._head):
-                raise _More
-            return self._head[offset : offset + length]
-        if offset + length <= len(self._head):
-            return self._head[offset : offset + length]
-        try:
-            data = self._octets.reader.read(self._place, offset, min(length, MAX_READ_OCTETS))
-        except FileNotFoundError:
-            raise _Moved from None
-        if not offset:
-            self._head = data
-        return data
-
-    def header(self) -> bytes:
-        """
-        Prefix and header section; at most L{MAX_HEADER_OCTETS} of the latter.
-        """
-        limit = min(self._size, MAX_HEADER_OCTETS)
-        wanted = FIRST_HEAD_OCTETS
-        while True:
-            data = self._head if self._place is None else self.read(0, min(wanted, limit))
-            end = headerEnd(data)
-            if end < len(data) or len(data) >= limit:
-                return self._prefix + data[:end]
-            if self._place is None:
-                raise _More
-            wanted *= 8
-
-    def rendering(self) -> Rendering:
-        """
-        Structure and sort keys.
-        """
-        if self._structure:
-            return Rendering.decode(self._structure)
-        # Not rendered when it came: it was for the queue alone then.
-        data = bytearray()
-        while len(data) < self._size:
-            piece = self.read(len(data), MAX_READ_OCTETS)
-            if not piece:
-                break
-            data += piece
-        return renderMessage(bytes(data), self._prefix)
-
-
-def _cut(joined: bytes | None, lengths: str | None) -> list[bytes]:
-    pieces = []
-    at = 0
-    for length in numbersFrom(lengths, "I"):
-        pieces.append((joined or b"")[at : at + length])
-        at += length
-    return pieces
-
-
-def _readRows(txn: Transaction, mailboxId: int, key: SearchKey, uids: Sequence[int] | None) -> tuple[_Found, Plan]:
+def _readRows(
+    txn: Transaction, mailboxId: int, key: SearchKey, uids: Sequence[int] | None, helped: Narrowed | None
+) -> tuple[_Found, Plan]:
     if txn.execute("SELECT 1 FROM mailbox WHERE id = ?", (mailboxId,)).fetchone() is None:
         raise NoSuchMailbox("deleted meanwhile")
     row = txn.execute(
@@ -284,15 +249,38 @@ def _readRows(txn: Transaction, mailboxId: int, key: SearchKey, uids: Sequence[i
     )
     bits, names = row.fetchone()
     keywords = dict(zip((names or "").lower().split(), numbersFrom(bits, "I"), strict=True))
-    made = plan(key, keywords)
+    made = plan(helped.key if helped is not None else key, keywords)
+    if helped is not None and helped.uids is not None:
+        uids = _within(txn, mailboxId, uids, helped)
+        if not uids:
+            return _Found(array("I"), array("B"), array("Q")), made
     condition = UidCondition(uids)
     texts = txn.execute(
         f"""SELECT group_concat(uid), group_concat(certain), group_concat(size) FROM
             (SELECT uid, {made.atLeast} AS certain, size FROM message
                 WHERE mailbox_id = :mailbox{condition.sql} AND {made.atMost} ORDER BY uid)""",
-        {"mailbox": mailboxId, **condition.args},
+        {"mailbox": mailboxId, **condition.args, **made.args},
     ).fetchone()
     return _Found(numbersFrom(texts[0], "I"), numbersFrom(texts[1], "B"), numbersFrom(texts[2], "Q")), made
+
+
+def _within(txn: Transaction, mailboxId: int, uids: Sequence[int] | None, helped: Narrowed) -> Sequence[int]:
+    """
+    Those of the UIDs that may match: what the index has found, and what it does not have yet.
+    """
+    assert helped.uids is not None
+    if uids is None:
+        row = txn.execute(
+            "SELECT group_concat(uid) FROM (SELECT uid FROM message WHERE mailbox_id = ? AND uid > ? ORDER BY uid)",
+            (mailboxId, helped.lastUid),
+        ).fetchone()
+        return helped.uids + numbersFrom(row[0], "I")
+    border = bisect_right(uids, helped.lastUid)
+    if not border:
+        return uids
+    # Only what lies between the first and the last is worth a set.
+    known = set(helped.uids[bisect_left(helped.uids, uids[0]) : bisect_right(helped.uids, uids[border - 1])])
+    return array("I", [uid for uid in uids[:border] if uid in known]) + array("I", uids[border:])
 
 
 def _textCount(key: SearchKey) -> int:
@@ -319,14 +307,3 @@ def _slices(found: _Found, need: int, texts: int) -> Iterator[list[int]]:
         piece.append(uid)
     if piece:
         yield piece
-
-
-def _sliceReader(mailboxId: int, uids: Sequence[int], head: int, isRowOnly: bool) -> Callable[[Transaction], Any]:
-    def read(txn: Transaction) -> Any:
-        condition = UidCondition(uids)
-        args: dict[str, Any] = {"mailbox": mailboxId, **condition.args}
-        if isRowOnly:
-            return txn.execute(_ROWS_SLICE.format(condition=condition.sql), args).fetchone()
-        return txn.execute(_SLICE.format(condition=condition.sql), {**args, "head": head}).fetchone()
-
-    return read

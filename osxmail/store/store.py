@@ -31,6 +31,7 @@ from osxmail.store.accountrows import (
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
 from osxmail.store.incoming import Incoming
+from osxmail.store.index import Index
 from osxmail.store.message import MessageRows
 from osxmail.store.octets import Octets
 from osxmail.store.parts import Parts
@@ -39,9 +40,11 @@ from osxmail.store.queuetable import QueueTable
 from osxmail.store.renderings import RenderingRows
 from osxmail.store.search import Search
 from osxmail.store.shelf import Shelf
+from osxmail.store.sorting import Sorting
 from osxmail.store.trace import TraceTable
 
 DATABASE_NAME = "osxmail.sqlite"
+INDEX_FOLDER = "index"
 
 
 def _onlyOne(accounts: tuple[IAccount, ...]) -> IAccount | None:
@@ -55,6 +58,7 @@ class Store:
 
     @ivar database: the database, for the other parts of this room.
     @ivar queue: the L{osxmail.interfaces.IQueue}.
+    @ivar index: what helps to search; L{osxmail.store.indexing.Indexing} fills it.
     """
 
     def __init__(
@@ -75,6 +79,8 @@ class Store:
         self._queueIds = QueueIds()
         self._now = now
         shelf = Shelf(self.database, reactor)
+        self.index = Index(data / INDEX_FOLDER)
+        search = Search(self.database, self.octets, self.index)
         accepting = Accepting(self.database, self.octets, shelf.placed, self.queue.tellListeners, now)
         self.queue.join(accepting)
         self.parts = Parts(
@@ -84,7 +90,8 @@ class Store:
             MessageRows(self.database, self.octets),
             RenderingRows(self.database),
             shelf,
-            Search(self.database, self.octets),
+            search,
+            Sorting(search),
             now,
             set(),
         )
@@ -102,7 +109,9 @@ class Store:
         try:
             await self.octets.start()
             await self.queue.start()
+            self.index.start()
             self.parts.search.start()
+            self.parts.sorting.start()
         except BaseException:
             await self.close()
             raise
@@ -114,7 +123,9 @@ class Store:
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        await self.parts.sorting.stop()
         await self.parts.search.stop()
+        await self.index.stop()
         await self.database.close()
         await self.octets.stop()
 
@@ -236,6 +247,7 @@ class Store:
                 raise NoSuchAccount(accountId)
             mailboxIds = removeAccount_txn(txn, row)
             txn.afterCommit(lambda: self.parts.shelf.gone(mailboxIds))
+            txn.afterCommit(lambda: self.index.remove(row))
 
         return self.database.write(write_txn)
 

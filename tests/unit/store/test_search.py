@@ -9,6 +9,7 @@ import quopri
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -231,9 +232,9 @@ class SearchTests(TestCase):
         counts: list[int] = []
         lookThrough = search.Search._lookThrough
 
-        def counting(self: object, mailboxId: int, uids: Sequence[int], made: object) -> object:
+        def counting(self: search.Search, mailboxId: int, uids: Sequence[int], *rest: Any) -> object:
             counts.append(len(uids))
-            return lookThrough(self, mailboxId, uids, made)  # type: ignore[arg-type]
+            return lookThrough(self, mailboxId, uids, *rest)
 
         texts = tuple(keys.Not(keys.Text(f"nothing {number}")) for number in range(100))
         with patch.object(search.Search, "_lookThrough", counting), patch.object(search, "SLICE_MESSAGES", 100):

@@ -4,7 +4,9 @@ Tests for L{osxmail.store.searchplan}.
 
 from __future__ import annotations
 
+from array import array
 from datetime import date
+from typing import Any
 
 import apsw
 from hypothesis import given, settings
@@ -15,7 +17,8 @@ from osxmail.mail import searchkeys as keys
 from osxmail.mail.header import headerOf
 from osxmail.mail.mime import Rendering, renderMessage
 from osxmail.mail.searchkeys import SearchKey
-from osxmail.store.searchplan import BODY, HEADER, MAX_RANGES, ROW, SENT, Candidate, plan
+from osxmail.store.searchplan import MAX_RANGES, plan
+from osxmail.store.searchtests import BODY, HEADER, ROW, SENT, Candidate
 
 OCTETS = b"Subject: hello\r\nDate: 11 Jan 1970 00:00:00 +0000\r\n\r\nworld\r\n"
 DAY = 86_400
@@ -60,6 +63,14 @@ leaves = st.one_of(
     st.builds(keys.Larger, st.integers(98, 102)),
     st.builds(keys.Smaller, st.integers(98, 102)),
     st.builds(keys.Modseq, st.integers(1, 9)),
+    st.builds(keys.ArrivedSince, st.integers(8 * DAY, 12 * DAY)),
+    st.builds(keys.SavedBefore, days),
+    st.builds(keys.SavedOn, days),
+    st.builds(keys.SavedSince, days),
+    st.just(keys.SaveDateSupported()),
+    st.builds(keys.EmailId, st.sampled_from(["E11", "E12-1", "E13", "E14-1", "T1", ""])),
+    st.builds(keys.ThreadId, st.sampled_from(["", "T1"])),
+    st.lists(st.integers(1, 8), max_size=4).map(lambda uids: keys.Uids(array("I", sorted(uids)))),
     st.builds(keys.Header, st.sampled_from(["subject", "to"]), st.sampled_from(["", "HELLO", "x"])),
     st.builds(keys.Body, st.sampled_from(["", "world", "hello"])),
     st.builds(keys.Text, st.sampled_from(["", "WORLD", "hello", "x"])),
@@ -68,6 +79,7 @@ trees = st.recursive(
     leaves,
     lambda inner: st.one_of(
         st.builds(keys.Not, inner),
+        st.builds(keys.Fuzzy, inner),
         st.builds(keys.Or, inner, inner),
         st.lists(inner, min_size=1, max_size=3).map(lambda several: keys.And(tuple(several))),
     ),
@@ -84,13 +96,24 @@ class PlanTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.connection = apsw.Connection(":memory:")
-        self.connection.execute("CREATE TABLE message (uid, flags, internal_date, size, modseq)")
+        self.connection.execute(
+            "CREATE TABLE message (uid, flags, internal_date, size, modseq, saved_date, octets_id, prefix)"
+        )
 
-    def row(self, condition: str, candidate: Candidate) -> bool:
+    def row(self, condition: str, candidate: Candidate, args: dict[str, Any]) -> bool:
         self.connection.execute("DELETE FROM message")
-        values = (candidate.uid, candidate.flags, candidate.date, candidate.size, candidate.modseq)
-        self.connection.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?)", values)
-        return bool(self.connection.execute(f"SELECT 1 FROM message WHERE {condition}").fetchall())
+        values = (
+            candidate.uid,
+            candidate.flags,
+            candidate.date,
+            candidate.size,
+            candidate.modseq,
+            candidate.saved,
+            candidate.octetsId,
+            candidate.prefix,
+        )
+        self.connection.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return bool(self.connection.execute(f"SELECT 1 FROM message WHERE {condition}", args).fetchall())
 
     @settings(deadline=None, max_examples=400)
     @given(
@@ -106,9 +129,9 @@ class PlanTests(SynchronousTestCase):
         What a statement leaves out does not match; what it is sure of does; and where rows are enough, they agree.
         """
         made = plan(key, self.keywords)
-        candidate = Candidate(uid, flags, when, size, modseq, InMemory(OCTETS))
+        candidate = Candidate(uid, flags, when, size, modseq, InMemory(OCTETS), when + DAY, uid + 10, modseq % 2)
         matches = made.matches(candidate)
-        atLeast, atMost = self.row(made.atLeast, candidate), self.row(made.atMost, candidate)
+        atLeast, atMost = self.row(made.atLeast, candidate, made.args), self.row(made.atMost, candidate, made.args)
         self.assertTrue(atLeast <= matches <= atMost, (key, atLeast, matches, atMost))
         if made.need == ROW and not any(
             isinstance(k, keys.UidSet) and len(k.ranges) > MAX_RANGES for k in keys.leaves(key)
@@ -147,4 +170,4 @@ class PlanTests(SynchronousTestCase):
         for _ in range(keys.MAX_DEPTH):
             key = keys.Not(keys.Or(key, keys.All()))
         made = plan(key, {})
-        self.row(made.atMost, Candidate(1, 1, 0, 0, 1))
+        self.row(made.atMost, Candidate(1, 1, 0, 0, 1), made.args)

@@ -1,0 +1,180 @@
+# -*- test-case-name: tests.unit.store.test_search -*-
+"""
+The file of an account's index: a SQLite database of its own, which can be made anew from the mail at any time.
+
+It is written without waiting for the disk, so that after a crash of the whole machine nobody knows what is in it.  So
+it says itself whether it may be trusted: before the first change it is marked, durably, with this boot of the machine,
+and once all of it is on disk the mark is taken away.  A file with the mark of another boot, of another version, with a
+later counter than the store's, or that is damaged, is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import apsw
+
+from osxmail.store.connection import checkSQLiteVersion
+
+VERSION = 1
+BUSY_TIMEOUT_SECONDS = 5.0
+CACHE_KIB = 4_096  # a connection
+CHECKPOINT_PAGES = 2_000
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+_SCHEMA = """
+-- One row.  boot: '', or the boot of the machine in which it was changed since all of it was on disk.
+-- octets: the last id of octets that the store had given when it was changed.
+CREATE TABLE state (version INTEGER NOT NULL, boot TEXT NOT NULL, octets INTEGER NOT NULL);
+
+-- How far each mailbox is in the index: up to these UIDs, all messages that were there.
+CREATE TABLE progress (
+    mailbox_id INTEGER PRIMARY KEY,
+    columns_uid INTEGER NOT NULL,
+    text_uid INTEGER NOT NULL
+);
+
+-- Messages of a mailbox, ascending, and their columns, each in a piece of its own: see indexblocks.
+CREATE TABLE block (
+    id INTEGER PRIMARY KEY,
+    mailbox_id INTEGER NOT NULL,
+    first_uid INTEGER NOT NULL,
+    last_uid INTEGER NOT NULL,
+    messages INTEGER NOT NULL
+);
+CREATE INDEX block_mailbox ON block (mailbox_id, first_uid);
+CREATE TABLE piece (
+    id INTEGER PRIMARY KEY,             -- the block's, times 32, and the kind
+    data BLOB NOT NULL
+);
+
+-- Texts by document, which is octets with a prefix: a message that is copied or moved is there already.
+CREATE TABLE document (
+    id INTEGER PRIMARY KEY,             -- see indexblocks.documentOf
+    whole INTEGER NOT NULL              -- 0: its text is too long to be in the index as a whole
+);
+CREATE INDEX document_part ON document (id) WHERE whole = 0;
+CREATE VIRTUAL TABLE text USING fts5 (
+    words, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
+);
+"""
+
+
+def bootId() -> str:
+    """
+    Names this boot of the machine; C{""} where the system does not say.  Blocking.
+    """
+    try:
+        return Path(_BOOT_ID).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def removeIndex(path: Path) -> None:
+    """
+    Throw an index away.  Blocking.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")
+
+
+def _isTrusted(connection: apsw.Connection, octets: int, boot: str) -> bool:
+    row = connection.execute("SELECT version, boot, octets FROM state").fetchone()
+    return row is not None and row[0] == VERSION and row[1] in ("", boot or None) and row[2] <= octets
+
+
+def openForReading(path: Path, octets: int, boot: str) -> apsw.Connection | None:
+    """
+    A connection that reads.  Blocking.
+
+    @param octets: the last id of octets that the store has given.
+    @param boot: see L{bootId}.
+    @return: C{None} where there is none that may be trusted.
+    @raise apsw.Error: it cannot be read.
+    """
+    if not path.exists():
+        return None
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        _prepare(connection)
+        connection.execute("PRAGMA query_only = 1").fetchall()
+        if _isTrusted(connection, octets, boot):
+            return connection
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
+def openForWriting(path: Path, octets: int, boot: str) -> apsw.Connection:
+    """
+    A connection that writes; a file that is missing, or may not be trusted, is made anew.  The file is marked.
+    Blocking.
+
+    @raise apsw.Error: it cannot be written.
+    @raise OSError: nor its folder.
+    """
+    checkSQLiteVersion(apsw.sqlite_lib_version())
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        connection = None
+        try:
+            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            _prepare(connection)
+            if _isTrusted(connection, octets, boot):
+                _mark(connection, boot)
+                return connection
+        except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError):
+            # Damaged, or no index at all.
+            pass
+        if connection is not None:
+            connection.close()
+        removeIndex(path)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        _prepare(connection)
+        with connection:
+            connection.execute(_SCHEMA).fetchall()
+            connection.execute("INSERT INTO state VALUES (?, '?', ?)", (VERSION, octets)).fetchall()
+        _mark(connection, boot)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def closeWritten(connection: apsw.Connection) -> None:
+    """
+    Put all of it on disk, take the mark away, and close.  Blocking.
+
+    @raise apsw.Error: it stays marked.
+    """
+    try:
+        connection.execute("PRAGMA synchronous = FULL").fetchall()
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+        connection.execute("UPDATE state SET boot = ''").fetchall()
+    finally:
+        connection.close()
+
+
+def _prepare(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(int(BUSY_TIMEOUT_SECONDS * 1000))
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}").fetchall()
+    connection.execute("PRAGMA temp_store = MEMORY").fetchall()
+
+
+def _mark(connection: apsw.Connection, boot: str) -> None:
+    connection.execute("PRAGMA synchronous = FULL").fetchall()
+    # A system that does not name its boots has only marks that nobody trusts.
+    connection.execute("UPDATE state SET boot = ?", (boot or "?",)).fetchall()
+    # In the file itself before anything else is: what is in the log alone may be lost with what comes after it.
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+    connection.execute("PRAGMA synchronous = OFF").fetchall()
+    connection.wal_autocheckpoint(CHECKPOINT_PAGES)

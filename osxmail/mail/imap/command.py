@@ -10,7 +10,8 @@ from typing import TypeAlias
 from attrs import frozen
 
 from osxmail.mail.imap.fetchattributes import FetchItems
-from osxmail.mail.imap.resultoptions import ResultOptions
+from osxmail.mail.imap.resultoptions import PartialRange, ResultOptions
+from osxmail.mail.imap.searchcommand import SearchCommand
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.mail.sequenceset import SequenceSet
 
@@ -156,6 +157,7 @@ class Search:
 class Fetch:
     """
     @ivar changedSince: RFC 7162 3.1.4.1, or C{None}.
+    @ivar partial: RFC 9394 3.3: which of these messages, or C{None} for all.
     @ivar hasVanished: tell also what has vanished since (RFC 7162 3.2.6).
     """
 
@@ -164,6 +166,7 @@ class Fetch:
     changedSince: int | None = None
     isUid: bool = False
     hasVanished: bool = False
+    partial: PartialRange | None = None
 
 
 @frozen
@@ -231,6 +234,7 @@ Command: TypeAlias = (
     | ListMailboxes
     | Status
     | Search
+    | SearchCommand
     | Fetch
     | Store
     | Transfer

@@ -32,7 +32,9 @@ from osxmail.mail.imap.command import (
 )
 from osxmail.mail.imap.fetchattributes import parseFetchItems
 from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
+from osxmail.mail.imap.resultoptions import PartialRange, parsePartialRange
 from osxmail.mail.imap.searchgrammar import parseSearch
+from osxmail.mail.imap.sortgrammar import parseCancelUpdate, parseSort, parseThread
 from osxmail.mail.mailboxname import Pattern
 from osxmail.mail.sequenceset import SequenceSet
 
@@ -287,18 +289,22 @@ def _fetch(isUid: bool) -> Callable[[Cursor], Fetch]:
         items = parseFetchItems(cursor)
         changedSince = None
         hasVanished = False
+        partial: PartialRange | None = None
         if cursor.takes(b" ("):
             for modifier in cursor.restOfList(lambda: cursor.atom("a modifier"), MAX_OPTIONS):
                 if modifier == "CHANGEDSINCE" and changedSince is None:
                     cursor.space()
                     changedSince = cursor.modseq()
+                elif modifier == "PARTIAL" and isUid and partial is None:  # RFC 9394 3.3
+                    cursor.space()
+                    partial = parsePartialRange(cursor)
                 elif modifier == "VANISHED" and isUid and not hasVanished:
                     hasVanished = True
                 else:
                     raise BadCommand("no such modifier of FETCH")
         if hasVanished and changedSince is None:
             raise BadCommand("CHANGEDSINCE expected")  # RFC 7162 3.2.6
-        return Fetch(messages, items, changedSince, isUid, hasVanished)
+        return Fetch(messages, items, changedSince, isUid, hasVanished, partial)
 
     return parse
 
@@ -362,6 +368,11 @@ _GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
     "UID EXPUNGE": _uidExpunge,
     "SEARCH": _search(False),
     "UID SEARCH": _search(True),
+    "SORT": parseSort,
+    "UID SORT": lambda cursor: parseSort(cursor, True),
+    "THREAD": parseThread,
+    "UID THREAD": lambda cursor: parseThread(cursor, True),
+    "CANCELUPDATE": parseCancelUpdate,
     "FETCH": _fetch(False),
     "UID FETCH": _fetch(True),
     "STORE": _store(False),

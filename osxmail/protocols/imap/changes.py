@@ -61,10 +61,14 @@ async def tellChanges(
     view = session.view
     if view is None:
         return
-    known = view.lastUid
+    known, since = view.lastUid, view.modseq
     if mayExpunge:
+        before = view.knownUids
         isByUid = session.isQresync or session.isUidOnly
         numbers = view.takeVanished() if isByUid else view.takeExpunged()
+        if numbers and view.contexts:
+            gone = numbers if isByUid else [before[number - 1] for number in numbers]
+            await view.contexts.expunged(session, before, gone)
         for start in range(0, len(numbers), SLICE_EXPUNGES):
             if start:
                 await session.drain()
@@ -81,6 +85,8 @@ async def tellChanges(
             session.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()))
     if view.snapshot.highestModseq != view.modseq:
         await _tellFlags(session, view, known, withUid, own)
+        if view.contexts:
+            await view.contexts.changed(session, view, since, known)
 
 
 async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: bool, own: Collection[int]) -> None:

@@ -13,6 +13,7 @@ from attrs import frozen
 from osxmail.protocols.imap import (
     appending,
     changes,
+    contexts,
     dialect,
     entering,
     fetch,
@@ -20,6 +21,7 @@ from osxmail.protocols.imap import (
     messages,
     searching,
     selecting,
+    sorting,
 )
 
 if TYPE_CHECKING:
@@ -74,6 +76,11 @@ COMMANDS: dict[str, Rule] = {
     "UID EXPUNGE": Rule(SELECTED, messages.expunge),
     "SEARCH": Rule(SELECTED, searching.search),
     "UID SEARCH": Rule(SELECTED, searching.search),
+    "SORT": Rule(SELECTED, sorting.sort),
+    "UID SORT": Rule(SELECTED, sorting.sort),
+    "THREAD": Rule(SELECTED, sorting.thread),
+    "UID THREAD": Rule(SELECTED, sorting.thread),
+    "CANCELUPDATE": Rule(SELECTED, contexts.cancelUpdate),
     "FETCH": Rule(SELECTED, fetch.fetch),
     "UID FETCH": Rule(SELECTED, fetch.fetch),
     "STORE": Rule(SELECTED, messages.store),

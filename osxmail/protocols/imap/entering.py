@@ -24,7 +24,7 @@ _ALWAYS = (
     "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE QRESYNC UIDONLY"
 ).encode("ascii")
 #: What the searching commands can.
-_SEARCHING = b"ESEARCH SEARCHRES"
+_SEARCHING = b"ESEARCH SEARCHRES PARTIAL CONTEXT=SEARCH"
 
 
 def capabilities(session: Imap) -> bytes:

@@ -15,7 +15,7 @@ from osxmail.protocols.imap.fetchanswers import FetchAnswer
 from osxmail.protocols.imap.messages import GONE
 from osxmail.protocols.imap.resync import knownRanges, tellVanished
 from osxmail.protocols.imap.sections import UnknownEncoding
-from osxmail.protocols.imap.selected import slices
+from osxmail.protocols.imap.selected import cut, slices
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -29,6 +29,8 @@ BATCH_MESSAGES = 100
 async def fetch(session: Imap, command: Fetch) -> bytes:
     view = session.selectedView()
     ranges = view.indexRanges(command.messages, command.isUid)
+    if command.partial is not None:
+        ranges = cut(ranges, command.partial.window(sum(map(len, ranges))))
     items = command.items.including("UID") if command.isUid else command.items
     since = command.changedSince
     if command.hasVanished and not session.isQresync:

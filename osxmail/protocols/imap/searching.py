@@ -6,12 +6,14 @@ snapshot; what needs more is the store's.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from osxmail.errors import MailError
 from osxmail.mail.imap.command import Search
 from osxmail.mail.imap.reader import BadCommand
+from osxmail.mail.imap.response import renderString
 from osxmail.mail.imap.resultoptions import ResultOptions
 from osxmail.mail.searchkeys import (
     And,
@@ -30,7 +32,9 @@ from osxmail.mail.searchkeys import (
 )
 from osxmail.mail.searchkeys import Sequence as Numbers
 from osxmail.mail.sequenceset import MAX_NUMBER
+from osxmail.mail.sortcriteria import SortCriterion
 from osxmail.protocols.imap.changes import SLICE_MESSAGES
+from osxmail.protocols.imap.contexts import Context
 from osxmail.protocols.imap.results import concerned, correlator, writeExtended, writePlain
 from osxmail.protocols.imap.selected import SelectedView, slices
 from osxmail.protocols.imap.snapshotsearch import Test, compiled
@@ -48,6 +52,7 @@ async def search(session: Imap, command: Search) -> bytes:
     if command.hasCharset and "UTF8=ACCEPT" in session.enabled:
         raise BadCommand("no CHARSET once UTF8=ACCEPT is enabled")  # RFC 6855 3
     options = command.options
+    refuseReuse(session, view, options)
     if options is None and "IMAP4REV2" in session.enabled:
         options = ResultOptions()  # RFC 9051 6.4.4: without RETURN, as with RETURN (ALL)
     if options is not None:
@@ -56,11 +61,43 @@ async def search(session: Imap, command: Search) -> bytes:
         key = resolved(session, view, command.key)
         indexes = await found(session, view, key)
         await answer(session, view, b"SEARCH", key, indexes, command.isUid, options)
+        watch(session, view, key, (), indexes, command.isUid, options)
     except MailError:
         if options is not None and "SAVE" in options.names:
             view.save(())  # RFC 5182 2.1: after a NO it is empty
         raise
     return b"OK SEARCH completed"
+
+
+def refuseReuse(session: Imap, view: SelectedView, options: ResultOptions | None) -> None:
+    """
+    @raise BadCommand: RFC 5267 4.3: UPDATE, and a search with the same tag is kept up to date already.
+    """
+    if options is not None and "UPDATE" in options.names and session.tag in view.contexts:
+        raise BadCommand("this tag is in use")
+
+
+def watch(
+    session: Imap,
+    view: SelectedView,
+    key: SearchKey,
+    criteria: tuple[SortCriterion, ...],
+    indexes: list[int],
+    isUid: bool,
+    options: ResultOptions | None,
+) -> None:
+    """
+    Keep these results up to date, if UPDATE asks for that.
+    """
+    if options is None or "UPDATE" not in options.names:
+        return
+    uids = array("I", view.uidsOf(indexes))
+    context = Context(session.tag, isUid, key, criteria, uids, options.newItems)
+    # How well something matches changes with what else there is: no position would be right for long.
+    isFuzzy = any(each.name == "RELEVANCY" for each in criteria)
+    if isFuzzy or not view.contexts.add(context):
+        # RFC 5267 4.3.1
+        session.write(b"* NO [NOUPDATE %b] Too many contexts\r\n" % renderString(session.tag))
 
 
 def needFuzzy(names: frozenset[str], key: SearchKey) -> None:
@@ -122,6 +159,27 @@ async def found(session: Imap, view: SelectedView, key: SearchKey) -> list[int]:
     test = compiled(key, view.snapshot.keywords)
     count = sum(1 for _ in leaves(key))
     return await _inSnapshot(session, view, test, count) if test is not None else await _inStore(session, view, key)
+
+
+async def foundAmong(session: Imap, view: SelectedView, key: SearchKey, uids: Sequence[int]) -> Sequence[int]:
+    """
+    Those of these UIDs that match, ascending; what the session has not been told of is none of them.
+
+    @param key: from L{resolved}.
+    @param uids: ascending.
+    """
+    await view.snapshot.loaded()
+    test = compiled(key, view.snapshot.keywords)
+    if test is None:
+        matching: list[int] = await session.whileClientIsThere(view.mailbox.search(key, uids))
+        return matching
+    matching = []
+    for start in range(0, len(uids), SLICE_MESSAGES):
+        if start:
+            await session.letOthers()
+        indexes = view.indexesOf(uids[start : start + SLICE_MESSAGES])
+        matching += view.uidsOf([number - 1 for number in test(view.snapshot, view.located(indexes))])
+    return matching
 
 
 async def _inSnapshot(session: Imap, view: SelectedView, test: Test, keys: int) -> list[int]:

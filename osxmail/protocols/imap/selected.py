@@ -20,6 +20,7 @@ from zope.interface import implementer
 from osxmail.interfaces import IMailbox, IMailboxListener, ISnapshot
 from osxmail.mail.rights import ALL_RIGHTS
 from osxmail.mail.sequenceset import Range, SequenceSet, merged, rangesOf
+from osxmail.protocols.imap.contexts import Contexts
 
 #: Indexes of messages in the view: a C{range} of step one, or a list in ascending order.
 Indexes: TypeAlias = range | list[int]
@@ -78,6 +79,7 @@ class SelectedView:
     @ivar isUidOnly: sequence numbers are neither taken nor told (RFC 9586).
     @ivar saved: bounds of ranges of UIDs, first and last by turns: what SEARCH has saved (RFC 5182), C{$}.
     @ivar rights: what the session may do here (RFC 4314 2.1).
+    @ivar contexts: searches that are kept up to date (L{osxmail.protocols.imap.contexts.Contexts}).
     @ivar onChange: called when the mailbox has changed.
     @ivar onGone: called when it was deleted.
     """
@@ -85,6 +87,7 @@ class SelectedView:
     __slots__ = (
         "_expungedModseq",
         "_uids",
+        "contexts",
         "count",
         "firstRecent",
         "isReadOnly",
@@ -113,6 +116,7 @@ class SelectedView:
         self.firstRecent = self.uidnext = 0
         self.isUidOnly = False
         self.saved: array[int] = array("I")
+        self.contexts = Contexts()
 
     def open(self, snapshot: ISnapshot) -> None:
         """
@@ -133,6 +137,13 @@ class SelectedView:
         self.onGone()
 
     # ------------------------------------------------------------------------------------ numbers and UIDs
+
+    @property
+    def knownUids(self) -> Sequence[int]:
+        """
+        The UIDs of the view; there may be more behind them.  This array is replaced when messages vanish.
+        """
+        return self._uids
 
     @property
     def lastUid(self) -> int:
@@ -377,6 +388,20 @@ class SelectedView:
         """
         changed = self.snapshot.changedSince(self.modseq)[0]
         return changed[: bisect_right(changed, upTo)]
+
+
+def cut(ranges: Sequence[range], window: slice) -> list[range]:
+    """
+    Those indexes that are in a window, counted over all the ranges.
+    """
+    kept = []
+    before = 0
+    for each in ranges:
+        part = each[max(window.start - before, 0) : max(window.stop - before, 0)]
+        if part:
+            kept.append(part)
+        before += len(each)
+    return kept
 
 
 def slices(ranges: Sequence[range], most: int) -> Iterator[Indexes]:

@@ -222,8 +222,8 @@ class Imap(Gate):
         view = self.view
         if view is not None and not self.isFinished:
             name = received.name
-            # RFC 3501 7.4.1: EXPUNGE is not told while FETCH, STORE or SEARCH is answered; their UID forms may.
-            mayExpunge = name not in ("FETCH", "STORE", "SEARCH")
+            # RFC 3501 7.4.1, RFC 5256 3: EXPUNGE is not told while these are answered; their UID forms may.
+            mayExpunge = name not in ("FETCH", "STORE", "SEARCH", "SORT", "THREAD")
             try:
                 await tellChanges(self, mayExpunge, name.startswith("UID "), self.ownModseqs)
             except MailError as error:

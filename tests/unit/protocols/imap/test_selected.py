@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail.flags import FLAGGED, SEEN
 from osxmail.mail.sequenceset import SequenceSet
-from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, slices
+from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, cut, slices
 from osxmail.store.snapshot import Snapshot
 from tests.fakes.snapshots import change, makeSnapshot
 
@@ -200,3 +200,20 @@ class SliceTests(SynchronousTestCase):
         portions = list(slices(ranges, most))
         self.assertEqual([index for portion in portions for index in portion], sorted(indexes))
         self.assertTrue(all(0 < len(portion) <= most for portion in portions))
+
+    @settings(deadline=None, max_examples=200)
+    @given(
+        st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), max_size=6), st.integers(0, 20), st.integers(0, 20)
+    )
+    def test_window(self, parts: list[tuple[int, int]], start: int, stop: int) -> None:
+        """
+        A window counts over all ranges.
+        """
+        ranges, low = [], 0
+        for gap, length in parts:
+            ranges.append(range(low + gap, low + gap + length))
+            low += gap + length
+        flat = [index for each in ranges for index in each]
+        found = cut(ranges, slice(start, stop))
+        self.assertEqual([index for each in found for index in each], flat[start:stop])
+        self.assertTrue(all(found))

@@ -1,0 +1,213 @@
+# -*- test-case-name: tests.unit.protocols.imap.test_contexts -*-
+"""
+Results that are kept up to date: RETURN (UPDATE) of SEARCH and SORT, and CANCELUPDATE (RFC 5267 4.3).
+
+What has changed is looked at again, and nothing else.  What a search or a sort has found is kept, four octets a
+message, so that it is known what a message that changes or goes was to it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from osxmail.errors import MailError
+from osxmail.mail.imap.command import Fetch
+from osxmail.mail.imap.fetchattributes import FetchItems
+from osxmail.mail.imap.response import renderString
+from osxmail.mail.imap.searchcommand import CancelUpdate
+from osxmail.mail.searchkeys import And, SearchKey, UidSet
+from osxmail.mail.sequenceset import SequenceSet, rangesOf, renderRanges, renderSet, runsOf
+from osxmail.mail.sortcriteria import SortCriterion
+
+if TYPE_CHECKING:
+    from osxmail.protocols.imap.selected import SelectedView
+    from osxmail.protocols.imap.session import Imap
+
+MAX_CONTEXTS = 10  # of one session
+MAX_RESULTS = 1_000_000  # in all of them
+#: Messages that are looked at without letting others have their turn.
+SLICE_MESSAGES = 20_000
+
+
+@define(eq=False, slots=True)
+class Context:
+    """
+    One search that is kept up to date.
+
+    @ivar tag: of the command that began it.
+    @ivar isUid: its results are UIDs.
+    @ivar key: as the store understands it: numbers are those of the moment when the command came (RFC 5267 4.3).
+    @ivar criteria: of SORT; empty for SEARCH.
+    @ivar uids: what it has found, in its order.
+    @ivar newItems: what to say of new messages that it finds (RFC 5465 7), or C{None}.
+    """
+
+    tag: bytes
+    isUid: bool
+    key: SearchKey
+    criteria: tuple[SortCriterion, ...]
+    uids: array[int]
+    newItems: FetchItems | None
+
+
+class Contexts:
+    """
+    Those of one session in one mailbox: with it they end.
+    """
+
+    __slots__ = ("_contexts",)
+
+    def __init__(self) -> None:
+        self._contexts: dict[bytes, Context] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._contexts)
+
+    def __contains__(self, tag: bytes) -> bool:
+        return tag in self._contexts
+
+    def add(self, context: Context) -> bool:
+        """
+        Keep it up to date from now on.
+
+        @return: C{False}: there are too many, or their results are (RFC 5267 4.3.1).
+        """
+        results = sum(len(each.uids) for each in self._contexts.values())
+        if len(self._contexts) >= MAX_CONTEXTS or results + len(context.uids) > MAX_RESULTS:
+            return False
+        self._contexts[context.tag] = context
+        return True
+
+    def cancel(self, tags: Sequence[bytes]) -> None:
+        """
+        Those of these commands are watched no longer; others are passed over.
+        """
+        for tag in tags:
+            self._contexts.pop(tag, None)
+
+    # ------------------------------------------------------------------------------------------------ telling
+
+    async def expunged(self, session: Imap, before: Sequence[int], uids: Collection[int]) -> None:
+        """
+        Messages have gone, and the client is about to be told so (RFC 5267 4.3.4: afterwards).
+
+        @param before: the UIDs by sequence number, as the client still counts.
+        """
+        for context in tuple(self._contexts.values()):
+            gone = frozenset(context.uids).intersection(uids)
+            if gone:
+                await _remove(session, context, gone, before)
+
+    async def changed(self, session: Imap, view: SelectedView, since: int, known: int) -> None:
+        """
+        Messages have come or changed, and the client has been told so.
+
+        @param since: the MODSEQ from which on they have.
+        @param known: messages with a greater UID are new.
+        """
+        uids = view.snapshot.changedSince(since)[0]
+        uids = uids[: bisect_left(uids, view.lastUid + 1)]
+        if not len(uids):
+            return
+        for context in tuple(self._contexts.values()):
+            try:
+                matching = frozenset(await _matching(session, view, context.key, uids))
+                await _update(session, view, context, uids, matching, known)
+            except MailError:
+                # What cannot be said any more is not to be believed any more.
+                self.cancel([context.tag])
+                session.write(b"* NO [NOUPDATE %b] Not now\r\n" % renderString(context.tag))
+
+
+async def _update(
+    session: Imap, view: SelectedView, context: Context, uids: Sequence[int], matching: frozenset[int], known: int
+) -> None:
+    present = frozenset(context.uids)
+    gone = frozenset(uid for uid in uids if uid in present and uid not in matching)
+    if gone:
+        await _remove(session, context, gone, view.knownUids)
+    added = [uid for uid in uids if uid in matching and uid not in present]
+    if added:
+        await _add(session, view, context, added, known)
+
+
+async def _matching(session: Imap, view: SelectedView, key: SearchKey, uids: Sequence[int]) -> Sequence[int]:
+    # Late: what searches needs what is watched.
+    from osxmail.protocols.imap.searching import foundAmong
+
+    return await foundAmong(session, view, key, uids)
+
+
+async def _remove(session: Imap, context: Context, gone: frozenset[int], before: Sequence[int]) -> None:
+    if context.criteria:
+        # From the last on, so that each position is right when it is told.
+        places = [place for place, uid in enumerate(context.uids) if uid in gone]
+        pairs = [(low + 1, list(context.uids[low : high + 1])) for low, high in reversed(rangesOf(places))]
+    else:
+        pairs = [(0, sorted(gone))]
+    kept = array("I")
+    for start in range(0, len(context.uids), SLICE_MESSAGES):
+        if start:
+            await session.letOthers()
+        kept.extend([uid for uid in context.uids[start : start + SLICE_MESSAGES] if uid not in gone])
+    context.uids = kept
+    await _tell(session, context, b"REMOVEFROM", pairs, before)
+
+
+async def _add(session: Imap, view: SelectedView, context: Context, added: list[int], known: int) -> None:
+    new = [uid for uid in added if uid > known]
+    if new and context.newItems is not None:
+        await tellItems(session, new, context.newItems)
+    together = sorted([*context.uids, *added])
+    if not context.criteria:
+        context.uids = array("I", together)
+        await _tell(session, context, b"ADDTO", [(0, added)], view.knownUids)
+        return
+    # Late, as above.
+    from osxmail.protocols.imap.sorting import sorted_
+
+    key = And((context.key, UidSet(tuple(rangesOf(together)))))
+    indexes = await sorted_(session, view, key, context.criteria)
+    wanted, isNew = frozenset(together), frozenset(added)
+    order = [uid for uid in view.uidsOf(indexes) if uid in wanted]
+    places = [place for place, uid in enumerate(order) if uid in isNew]
+    context.uids = array("I", order)
+    await _tell(
+        session, context, b"ADDTO", [(low + 1, order[low : high + 1]) for low, high in rangesOf(places)], view.knownUids
+    )
+
+
+async def _tell(
+    session: Imap, context: Context, item: bytes, pairs: Sequence[tuple[int, Sequence[int]]], before: Sequence[int]
+) -> None:
+    """
+    @param pairs: positions (RFC 5267 4.3.2), 0 where the order is the mailbox's, and UIDs.
+    @param before: the UIDs by sequence number.
+    """
+    told = []
+    for position, uids in pairs:
+        numbers = uids if context.isUid else [bisect_left(before, uid) + 1 for uid in uids]
+        told.append(b"%d %b" % (position, renderRanges(runsOf(numbers)) if position else renderSet(numbers)))
+    if told:
+        about = renderString(context.tag) + (b") UID " if context.isUid else b") ")
+        session.write(b"* ESEARCH (TAG %b%b (%b)\r\n" % (about, item, b" ".join(told)))
+        await session.drain()
+
+
+async def tellItems(session: Imap, uids: Sequence[int], items: FetchItems) -> None:
+    """
+    Say this of messages, unasked (RFC 5465 5.2, 7).
+    """
+    from osxmail.protocols.imap.fetch import fetch
+
+    await fetch(session, Fetch(SequenceSet(tuple(rangesOf(uids))), items, isUid=True))
+
+
+async def cancelUpdate(session: Imap, command: CancelUpdate) -> bytes:
+    session.selectedView().contexts.cancel(command.tags)
+    return b"OK No further updates"

@@ -88,6 +88,18 @@ class EncryptionRequired(NotAllowed):
     """
 
 
+class TooManySessions(MailError):
+    """
+    The account has as many sessions of this protocol as it may.
+    """
+
+
+class LoginTooSoon(MailError):
+    """
+    The password was right, but the last POP3 login of this account is not C{pop3.login_delay} ago.
+    """
+
+
 class OverQuota(MailError):
     """
     The account's quota (octets or messages) has no room for this.
@@ -146,6 +158,12 @@ class StoreAway(TemporaryError):
 class Overloaded(TemporaryError):
     """
     A bounded pool or queue is full.
+    """
+
+
+class TooManyFailures(TemporaryError):
+    """
+    So many logins from the client's address were wrong that none is looked at for a while.
     """
 
 

@@ -508,6 +508,22 @@ class IMailbox(Interface):
         Remove these messages whatever their flags (POP3's QUIT).
         """
 
+    def unended() -> Deferred[list[tuple[int, int]]]:
+        """
+        UIDs of messages that do not end with CRLF, and how many octets of it are missing: 1 or 2.  For POP3, which
+        adds them.
+        """
+
+    def noteFetched(uids: Sequence[int]) -> Deferred[None]:
+        """
+        Remember that these were fetched now, by POP3, for the first time if that is not known of them.
+        """
+
+    def fetchedBefore(seconds: float, limit: int) -> Deferred[list[int]]:
+        """
+        UIDs of messages that L{noteFetched} has first told of so long ago, or longer; so many at most.
+        """
+
     def changesSince(modseq: int) -> Deferred[Changes]: ...
 
     def expungedSince(modseq: int) -> Deferred[Sequence[int] | None]:

@@ -95,6 +95,13 @@ def encodeEightBit(value: bytes) -> bytes:
     return b"".join(out)
 
 
+def encodeWhole(value: bytes) -> bytes:
+    """
+    All of a value as encoded words, as in a phrase (RFC 2047 5 (3)), where specials could not stand between them.
+    """
+    return _encodedRun(value)
+
+
 def _encodedRun(octets: bytes) -> bytes:
     words = []
     try:

@@ -9,9 +9,10 @@ neither directories nor tables, and decides nothing about mail.
 C{base} C{entrance} C{output} C{sessions}
     The gate; what a listener gives to all its sessions; the way out; who is connected, and the end of it.
 
-C{sasl} C{realm}
-    Logging in, the same for all: whether a password may pass, mechanisms, what a wrong one costs; and what somebody
-    who has logged in gets: an account (IMAP), a maildrop (POP3), leave to send (SMTP).
+C{sasl} C{realm} C{guessing} C{networks}
+    Logging in, the same for all: whether a password may pass, mechanisms, what a wrong one costs; what somebody who has
+    logged in gets: an account (IMAP), a maildrop (POP3), leave to send (SMTP); and what keeps guessers from everybody
+    else's way.
 
 C{replies}
     The one table from the classes of L{osxmail.errors} to what a peer is told.
@@ -23,8 +24,11 @@ C{smtpsession} C{smtp} C{smtpcontent} C{submission} C{lmtp}
     An SMTP session apart from its transactions; transactions; content on its way into the store; and how the two
     relatives differ.  Every decision is the reception's.
 
-C{pop3} C{maildrop}
-    POP3, and the INBOX as it was at the login.
+C{popsession} C{pop3} C{maildrop}
+    A POP3 session apart from its maildrop; the maildrop's commands; and the INBOX as it was at the login.
+
+C{languages}
+    What we say to people, in five languages: for POP3's LANG and IMAP's LANGUAGE.
 
 C{imap}
     IMAP, a package with a manual of its own.

@@ -7,16 +7,22 @@ session.  What arrives meanwhile is for the next one.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
+from itertools import compress
 
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from osxmail.interfaces import IMailbox, IMailboxListener, IMessage
-from osxmail.mail.smtpdata import LINE_START, dotStuff, endOfData
 
-#: Messages that are read in one hop when a client takes one after the other.
-READ_AHEAD = 16
-#: Larger ones are not read ahead: they may stand in memory.
-READ_AHEAD_OCTETS = 16384
+#: Messages that are read in one hop when a client takes one after the other, and their octets.
+READ_AHEAD = 64
+READ_AHEAD_OCTETS = 262_144
+#: When so many of them are left, the next ones are read.
+READ_AGAIN = 16
+#: Larger ones are not read ahead.
+SMALL_OCTETS = 16_384
 
 
 class Listing:
@@ -30,7 +36,7 @@ class Listing:
     def __init__(self, uidvalidity: int, uids: array[int], sizes: array[int]) -> None:
         """
         @param uids: ascending; the listing's own.
-        @param sizes: RFC822.SIZE of each.
+        @param sizes: of each, as RETR sends it.
         """
         self.uids = uids
         self.sizes = sizes
@@ -39,7 +45,16 @@ class Listing:
         self._totalOctets = self.octets
         # RFC 1939 7: stable for ever, as UIDs are.
         self._prefix = f"{uidvalidity:08x}".encode()
-        self._deleted: set[int] = set()
+        # By index: 1 is marked.
+        self._deleted = bytearray(len(uids))
+        self._fetched = bytearray(len(uids))
+
+    @classmethod
+    def empty(cls) -> Listing:
+        """
+        Of no mailbox.
+        """
+        return cls(0, array("I"), array("Q"))
 
     def __len__(self) -> int:
         """
@@ -48,7 +63,7 @@ class Listing:
         return len(self.uids)
 
     def isDeleted(self, number: int) -> bool:
-        return number in self._deleted
+        return self._deleted[number - 1] != 0
 
     def uniqueId(self, number: int) -> bytes:
         """
@@ -63,36 +78,56 @@ class Listing:
         """
         Mark it.
         """
-        if number not in self._deleted:
-            self._deleted.add(number)
+        if not self._deleted[number - 1]:
+            self._deleted[number - 1] = 1
             self.count -= 1
             self.octets -= self.sizes[number - 1]
+
+    def fetch(self, number: int) -> None:
+        """
+        Remember that the client has it.
+        """
+        self._fetched[number - 1] = 1
 
     def reset(self) -> None:
         """
         Take the marks back.
         """
-        self._deleted.clear()
+        self._deleted = bytearray(len(self.uids))
         self.count = len(self.uids)
         self.octets = self._totalOctets
 
     @property
     def deletedUids(self) -> list[int]:
-        return [self.uids[number - 1] for number in sorted(self._deleted)]
+        return list(compress(self.uids, self._deleted))
+
+    @property
+    def fetchedUids(self) -> list[int]:
+        """
+        Those that the client has fetched, and not deleted.
+        """
+        return [uid for uid, has, dead in zip(self.uids, self._fetched, self._deleted, strict=True) if has and not dead]
+
+    @property
+    def leavingUids(self) -> list[int]:
+        """
+        Those that are deleted and those that were fetched.
+        """
+        return [uid for uid, has, dead in zip(self.uids, self._fetched, self._deleted, strict=True) if has or dead]
 
     def sizeLines(self, start: int, end: int) -> bytes:
         """
         Lines of LIST for the numbers from C{start} up to before C{end}.
         """
         deleted, sizes = self._deleted, self.sizes
-        return b"".join([b"%d %d\r\n" % (n, sizes[n - 1]) for n in range(start, end) if n not in deleted])
+        return b"".join([b"%d %d\r\n" % (n, sizes[n - 1]) for n in range(start, end) if not deleted[n - 1]])
 
     def idLines(self, start: int, end: int) -> bytes:
         """
         Lines of UIDL, likewise.
         """
         deleted, uids, prefix = self._deleted, self.uids, self._prefix
-        return b"".join([b"%d %b%08x\r\n" % (n, prefix, uids[n - 1]) for n in range(start, end) if n not in deleted])
+        return b"".join([b"%d %b%08x\r\n" % (n, prefix, uids[n - 1]) for n in range(start, end) if not deleted[n - 1]])
 
 
 @implementer(IMailboxListener)
@@ -117,14 +152,21 @@ async def listMaildrop(mailbox: IMailbox) -> Listing:
     try:
         await snapshot.loaded()
         # The store goes on with the arrays; a session that lasts does not keep the snapshot alive.
-        return Listing(uidvalidity, snapshot.uids[:], snapshot.sizes[: len(snapshot.uids)])
+        uids = snapshot.uids[:]
+        sizes = snapshot.sizes[: len(uids)]
     finally:
         mailbox.release(nobody)
+    for uid, octets in await mailbox.unended():
+        index = bisect_left(uids, uid)
+        if index < len(uids) and uids[index] == uid:
+            sizes[index] += octets
+    return Listing(uidvalidity, uids, sizes)
 
 
 class Shelf:
     """
-    Messages on their way to the client: small ones are read ahead when it takes them in turn.
+    Messages on their way to the client: small ones are read ahead when it takes them in turn, and the next ones while
+    it takes the last of those.
     """
 
     def __init__(self, mailbox: IMailbox, listing: Listing) -> None:
@@ -132,6 +174,9 @@ class Shelf:
         self._listing = listing
         self._ahead: dict[int, IMessage] = {}
         self._last = 0
+        # What is being read in the background.
+        self._coming: range = range(0)
+        self._waiting: Deferred[None] | None = None
 
     async def message(self, number: int) -> IMessage | None:
         """
@@ -140,21 +185,54 @@ class Shelf:
         """
         inTurn, self._last = number == self._last + 1, number
         message = self._ahead.pop(number, None)
-        if message is not None:
-            return message
+        if message is None and number in self._coming:
+            waiting = self._waiting = Deferred()
+            await waiting
+            message = self._ahead.pop(number, None)
+        if message is None:
+            # Of all that was read ahead before, the client wants nothing.
+            numbers = self._following(number + 1, number) if inTurn else range(number, number + 1)
+            self._ahead = await self._read(numbers)
+            return self._ahead.pop(number, None)
+        if len(self._ahead) <= READ_AGAIN and inTurn and not self._coming:
+            self._readOn(max(self._ahead, default=number) + 1)
+        return message
+
+    def _following(self, start: int, first: int) -> range:
+        """
+        The numbers from C{first} that are read together; from C{start} on, what is small and not deleted.
+        """
         listing = self._listing
-        numbers = [number]
-        if inTurn:
-            room = READ_AHEAD * READ_AHEAD_OCTETS
-            for following in range(number + 1, min(number + READ_AHEAD, len(listing) + 1)):
-                size = listing.size(following)
-                if size > READ_AHEAD_OCTETS or listing.isDeleted(following):
-                    break
-                room -= size
-                numbers.append(following)
-        found = dict(await self._mailbox.messages([listing.uids[n - 1] for n in numbers]))
-        self._ahead = {n: found[uid] for n in numbers if (uid := listing.uids[n - 1]) in found}
-        return self._ahead.pop(number, None)
+        room = READ_AHEAD_OCTETS
+        end = start
+        last = min(first + READ_AHEAD, len(listing) + 1)
+        while end < last:
+            size = listing.size(end)
+            room -= size
+            if size > SMALL_OCTETS or room < 0 or listing.isDeleted(end):
+                break
+            end += 1
+        return range(first, end)
+
+    async def _read(self, numbers: range) -> dict[int, IMessage]:
+        uids = self._listing.uids[numbers.start - 1 : numbers.stop - 1]
+        found = dict(await self._mailbox.messages(uids.tolist()))
+        return {number: found[uid] for number, uid in zip(numbers, uids, strict=True) if uid in found}
+
+    def _readOn(self, start: int) -> None:
+        numbers = self._following(start, start)
+        if numbers:
+            self._coming = numbers
+            Deferred.fromCoroutine(self._read(numbers)).addBoth(self._arrived)
+
+    def _arrived(self, result: dict[int, IMessage] | Failure) -> None:
+        # A failure is met again, and told, when the client asks for the message.
+        if not isinstance(result, Failure):
+            self._ahead.update(result)
+        self._coming = range(0)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)
 
 
 class Top:
@@ -197,14 +275,32 @@ class Top:
 class Stuffing:
     """
     Byte-stuffing of a multi-line answer in chunks (RFC 1939 3).
+
+    A dot after a bare LF gets its second dot, too: most clients take LF for the end of a line, and what follows
+    C{LF . CRLF} in a message would be the next answer to them.
     """
 
     def __init__(self) -> None:
-        self._state = LINE_START
+        self._isLineStart = True
+        self._missing = b""
 
     def stuff(self, chunk: bytes) -> bytes:
-        stuffed, self._state = dotStuff(chunk, self._state)
+        if not chunk:
+            return chunk
+        stuffed = chunk.replace(b"\n.", b"\n..")
+        if self._isLineStart and chunk[0] == 46:
+            stuffed = b"." + stuffed
+        self._isLineStart = chunk[-1] == 10
+        if chunk[-1] == 13:
+            self._missing = b"\n"
+        elif chunk.endswith(b"\r\n") or (chunk == b"\n" and self._missing == b"\n"):
+            self._missing = b""
+        else:
+            self._missing = b"\r\n"
         return stuffed
 
     def end(self) -> bytes:
-        return endOfData(self._state)
+        """
+        The line end that is missing, and the dot.
+        """
+        return self._missing + b".\r\n"

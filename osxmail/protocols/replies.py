@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from osxmail import errors
 from osxmail.mail.smtpreply import Reply
+from osxmail.protocols.languages import ENGLISH, Language
 
 log = Logger(namespace="osxmail.protocols")
 
@@ -56,9 +57,9 @@ TABLE: dict[type[errors.MailError], Row] = {
     errors.NotAllowed: Row(550, "5.7.1", "NOPERM", "", "That is not allowed"),
     # RFC 9051 7.1: HASCHILDREN.
     errors.HasChildren: Row(550, "5.7.1", "HASCHILDREN", "", "Delete the mailboxes below it first"),
-    # RFC 4954 6: 535 5.7.8; RFC 3206 4: AUTH.
+    # RFC 4954 6: 535 5.7.8; RFC 3206 4: AUTH, also where a policy forbids the login.
     errors.AuthenticationFailed: Row(535, "5.7.8", "AUTHENTICATIONFAILED", "AUTH", "Wrong login or password"),
-    errors.LoginRefused: Row(535, "5.7.1", "AUTHORIZATIONFAILED", "SYS/PERM", "This account may not log in here"),
+    errors.LoginRefused: Row(535, "5.7.1", "AUTHORIZATIONFAILED", "AUTH", "This account may not log in here"),
     # RFC 4954 6: 538 5.7.11.
     errors.EncryptionRequired: Row(538, "5.7.11", "PRIVACYREQUIRED", "", "Start TLS before a password passes"),
     errors.OverQuota: Row(552, "5.2.2", "OVERQUOTA", "", "The mailbox is full"),
@@ -75,6 +76,12 @@ TABLE: dict[type[errors.MailError], Row] = {
     errors.StoreFull: Row(452, "4.3.1", "LIMIT", "SYS/TEMP", "There is no room now; try again later"),
     errors.StoreAway: Row(451, "4.3.0", "UNAVAILABLE", "SYS/TEMP", "The mail store cannot serve now; try again later"),
     errors.Overloaded: Row(451, "4.3.2", "UNAVAILABLE", "SYS/TEMP", "Too much to do now; try again later"),
+    # RFC 4954 6: 454 4.7.0; RFC 5530 3: LIMIT and UNAVAILABLE; RFC 2449 8.1.1: LOGIN-DELAY.
+    errors.TooManyFailures: Row(
+        454, "4.7.0", "UNAVAILABLE", "SYS/TEMP", "Too many wrong passwords from your address; try again later"
+    ),
+    errors.TooManySessions: Row(454, "4.7.0", "LIMIT", "SYS/TEMP", "Too many sessions of this account; end one first"),
+    errors.LoginTooSoon: Row(454, "4.7.0", "UNAVAILABLE", "LOGIN-DELAY", "You logged in a moment ago; wait a little"),
     errors.StoreDamaged: Row(451, "4.3.0", "CORRUPTION", "SYS/PERM", "The message cannot be read; ask postmaster"),
 }
 
@@ -122,13 +129,13 @@ def imapReply(error: BaseException, session: str, command: str) -> tuple[str, st
     return row.imap, row.text
 
 
-def popReply(error: BaseException, session: str, command: str) -> bytes:
+def popReply(error: BaseException, session: str, command: str, language: Language = ENGLISH) -> bytes:
     """
     What a POP3 peer is told about an error: the whole line.
     """
     row = rowFor(error)
     if row is None:
-        errorId = fault(session, "pop3", command)
-        return f"-ERR [SYS/TEMP] A fault of ours ({errorId}); try again later\r\n".encode()
+        text = language.say("A fault of ours ({0}); try again later", fault(session, "pop3", command))
+        return f"-ERR [SYS/TEMP] {text}\r\n".encode()
     code = f"[{row.pop}] " if row.pop else ""
-    return f"-ERR {code}{row.text}\r\n".encode()
+    return f"-ERR {code}{language.say(row.text)}\r\n".encode()

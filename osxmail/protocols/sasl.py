@@ -251,13 +251,15 @@ class Doorkeeper:
         @raise AuthenticationFailed: wrong login or password.
         @raise LoginRefused: the password is right, but the account may not log in here.
         @raise InUse: the maildrop has another session.
-        @raise TemporaryError: cannot say now.
+        @raise TooManySessions: as many as the account may have.
+        @raise LoginTooSoon: the last POP3 login was a moment ago.
+        @raise TemporaryError: cannot say now, or not looked at after too many failures.
         """
         if not self.mayShowPassword:
             raise EncryptionRequired
         visitor = Visitor()
         try:
-            loggedIn = await self._ask(credentials, visitor)
+            loggedIn = await self._lookedAt(credentials, visitor)
         except (AuthenticationFailed, LoginRefused) as error:
             self._tell(credentials, visitor, failed=type(error).__name__)
             self.failures += 1
@@ -277,7 +279,32 @@ class Doorkeeper:
         """
         loggedIn, self.loggedIn = self.loggedIn, None
         if loggedIn is not None:
+            self._gate.entrance.sessions.goOut(self._gate)
             loggedIn.logout()
+
+    async def _lookedAt(self, credentials: Credentials, visitor: Visitor) -> LoggedIn:
+        """
+        The login, when it is its turn among those from the same place.
+        """
+        gate = self._gate
+        host, username, sessions = gate.peerHost, credentials.username, gate.entrance.sessions
+        place = await sessions.guard.enter(host, username)
+        try:
+            # Who has left meanwhile is not looked at.
+            await gate.drain()
+            loggedIn = await self._ask(credentials, visitor)
+        except AuthenticationFailed:
+            sessions.guard.failed(host, username, credentials.password)
+            raise
+        finally:
+            sessions.guard.leave(place)
+        sessions.guard.succeeded(host, username)
+        try:
+            sessions.comeIn(gate, loggedIn.record.accountId)
+        except MailError:
+            loggedIn.logout()
+            raise
+        return loggedIn
 
     async def _ask(self, credentials: Credentials, visitor: Visitor) -> LoggedIn:
         username, password = credentials.username, credentials.password

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from osxmail.errors import LoginTooSoon, TooManySessions
 from osxmail.interfaces import ISettings
+from osxmail.protocols.guessing import Guard
+from osxmail.protocols.networks import Networks
 
 if TYPE_CHECKING:
     from osxmail.protocols.base import Gate
@@ -21,6 +25,15 @@ if TYPE_CHECKING:
 
 #: How long sessions with much to do take turns before the reactor looks after everything else.
 TURNS_SECONDS = 0.005
+#: A session that an administrator ends has so long to finish the command that is under way.
+END_SECONDS = 10.0
+#: Protocols with limits of their own: how many sessions there may be, and how many from one address.
+LIMITED: dict[str, Callable[[ISettings], tuple[int, int]]] = {
+    "imap": lambda settings: (settings.number("imap.most_sessions"), settings.number("imap.sessions_per_address")),
+    "pop3": lambda settings: (settings.number("pop3.most_sessions"), settings.number("pop3.sessions_per_address")),
+}
+#: POP3 logins that are remembered for C{pop3.login_delay}.
+MAX_RECENT = 100_000
 
 
 class SessionEnd(Exception):
@@ -73,14 +86,23 @@ class Connection:
 
 class Sessions:
     """
-    Every session of this process.
+    Every session of this process, and who has come in in them.
+
+    @ivar guard: against guessing passwords.
     """
 
     def __init__(self, settings: ISettings, clock: IReactorTime) -> None:
         self._settings = settings
         self._clock = clock
+        self.guard = Guard(settings, clock)
+        self._spared = Networks(lambda: settings.words("connections.spared_networks"))
         self._gates: dict[str, Gate] = {}
-        self._byHost: dict[str, int] = {}
+        # How many there are: of an address, of a protocol, of a protocol and an address, of a protocol and a person.
+        self._counts: dict[tuple[str, ...], int] = {}
+        # By session: who has come in, as counted.
+        self._inside: dict[str, tuple[str, str, str]] = {}
+        # When each person last logged in by POP3; the last one stands last.
+        self._recent: dict[str, float] = {}
         self._isStopping = False
         self._whenEmpty: Deferred[None] | None = None
         self._turns: deque[Deferred[None]] = deque()
@@ -94,18 +116,28 @@ class Sessions:
 
         @return: C{""}, or why not, in plain words.
         """
-        host = gate.peerHost
         if self._isStopping:
             return "the server stops"
-        count = self._byHost.get(host, 0)
         if not gate.isAlwaysAdmitted:
-            if len(self._gates) >= self._settings.number("connections.most"):
-                return "too many connections"
-            if count >= self._settings.number("connections.per_address") and not isLoopback(host):
-                return "too many connections from your address"
+            why = self._objection(gate.protocolName, gate.peerHost)
+            if why:
+                return why
         self._gates[gate.sessionId] = gate
-        self._byHost[host] = count + 1
+        for key in _keys(gate):
+            self._counts[key] = self._counts.get(key, 0) + 1
         return ""
+
+    def _objection(self, protocol: str, host: str) -> str:
+        settings, counts = self._settings, self._counts
+        if len(self._gates) >= settings.number("connections.most"):
+            return "too many connections"
+        isTooMany = counts.get(("host", host), 0) >= settings.number("connections.per_address")
+        if protocol in LIMITED:
+            most, mostOfHost = LIMITED[protocol](settings)
+            if counts.get(("protocol", protocol), 0) >= most:
+                return "too many connections"
+            isTooMany = isTooMany or counts.get((protocol, host), 0) >= mostOfHost
+        return "too many connections from your address" if isTooMany and host not in self._spared else ""
 
     def leave(self, gate: Gate) -> None:
         """
@@ -113,14 +145,59 @@ class Sessions:
         """
         if self._gates.pop(gate.sessionId, None) is None:
             return
-        count = self._byHost[gate.peerHost] - 1
-        if count:
-            self._byHost[gate.peerHost] = count
-        else:
-            del self._byHost[gate.peerHost]
+        self.goOut(gate)
+        for key in _keys(gate):
+            self._uncount(key)
         if not self._gates and self._whenEmpty is not None:
             whenEmpty, self._whenEmpty = self._whenEmpty, None
             whenEmpty.callback(None)
+
+    def _uncount(self, key: tuple[str, ...]) -> None:
+        count = self._counts[key] - 1
+        if count:
+            self._counts[key] = count
+        else:
+            del self._counts[key]
+
+    def comeIn(self, gate: Gate, accountId: str) -> None:
+        """
+        Somebody whose password was right comes in.
+
+        @raise TooManySessions: there are C{imap.sessions_per_user} already.
+        @raise LoginTooSoon: the last POP3 login is not C{pop3.login_delay} ago.
+        """
+        protocol = gate.protocolName
+        key = ("person", protocol, accountId)
+        if protocol == "imap":
+            if self._counts.get(key, 0) >= self._settings.number("imap.sessions_per_user"):
+                raise TooManySessions("too many sessions of this account")
+        elif protocol == "pop3":
+            self._checkDelay(accountId)
+        self._inside[gate.sessionId] = key
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def _checkDelay(self, accountId: str) -> None:
+        # RFC 2449 6.5.
+        delay = self._settings.seconds("pop3.login_delay")
+        if not delay:
+            self._recent.clear()
+            return
+        now = self._clock.seconds()
+        last = self._recent.get(accountId)
+        if last is not None and now - last < delay:
+            raise LoginTooSoon("the last login was a moment ago")
+        self._recent.pop(accountId, None)
+        self._recent[accountId] = now
+        if len(self._recent) > MAX_RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    def goOut(self, gate: Gate) -> None:
+        """
+        Whoever has come in in this session logs out; harmless when nobody has.
+        """
+        key = self._inside.pop(gate.sessionId, None)
+        if key is not None:
+            self._uncount(key)
 
     def turn(self) -> Deferred[None]:
         """
@@ -161,7 +238,7 @@ class Sessions:
 
     def end(self, sessionId: str) -> bool:
         """
-        End one, once its command is done.
+        End one, once its command is done, or after L{END_SECONDS}.
 
         @return: there was one of this id.
         """
@@ -169,7 +246,13 @@ class Sessions:
         if gate is None:
             return False
         gate.goAway(Ended())
+        if sessionId in self._gates:
+            self._clock.callLater(END_SECONDS, self._cut, gate)
         return True
+
+    def _cut(self, gate: Gate) -> None:
+        if gate.sessionId in self._gates:
+            gate.transport.abortConnection()
 
     def stop(self, graceSeconds: float) -> Deferred[None]:
         """
@@ -198,6 +281,16 @@ class Sessions:
         whenEmpty, self._whenEmpty = self._whenEmpty, None
         if whenEmpty is not None:
             whenEmpty.callback(None)
+
+
+def _keys(gate: Gate) -> tuple[tuple[str, str], ...]:
+    """
+    What a session counts for.
+    """
+    host, protocol = gate.peerHost, gate.protocolName
+    if protocol in LIMITED:
+        return ("host", host), ("protocol", protocol), (protocol, host)
+    return (("host", host),)
 
 
 def isLoopback(host: str) -> bool:

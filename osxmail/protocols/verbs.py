@@ -21,14 +21,14 @@ class VerbSession(Gate):
 
     @cvar dispatch: what stands before the verb in the name of the method that carries it out.
     @cvar longestLineOctets: of a command, its end included.
-    @cvar lineTooLong: the answer to a longer one.
-    @cvar tooManyErrors: the last words for who errs too often.
+    @ivar lineTooLong: the answer to a longer one.
+    @ivar tooManyErrors: the last words for who errs too often.
     """
 
     dispatch: ClassVar[str]
     longestLineOctets: ClassVar[int]
-    lineTooLong: ClassVar[bytes]
-    tooManyErrors: ClassVar[bytes]
+    lineTooLong: bytes
+    tooManyErrors: bytes
 
     def __init__(self, factory: GateFactory, portal: Portal | None, avatar: type[Interface]) -> None:
         super().__init__(factory)

@@ -12,6 +12,7 @@ after its fsync.  The parts meet inside that transaction, and only there:
    batch; C{queuerows} and C{trace} write their part of it.
  - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{access}: who may see it; C{flagging}, C{copying}, C{expunging}:
    what is done to it; C{changes}: what has changed since.
+ - C{maildroprows}: what POP3 alone wants to know.
  - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read; C{renderings}: what is
    ready-made of them.
  - C{search}: SEARCH; C{searchplan} makes SQL and tests of what is looked for, C{searchtests} the tests,

@@ -165,7 +165,7 @@ def emptyMailboxes_txn(txn: Transaction, account: int, mailboxIds: list[int]) ->
     """
     for mailboxId in mailboxIds:
         octets, messages = txn.execute("SELECT octets, messages FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
-        for table in ("message", "expunged", "keyword", "access_right", "annotation", "url_key"):
+        for table in ("message", "expunged", "keyword", "access_right", "annotation", "url_key", "fetched_by_pop"):
             txn.execute(f"DELETE FROM {table} WHERE mailbox_id = ?", (mailboxId,))
         txn.execute("DELETE FROM mailbox WHERE id = ?", (mailboxId,))
         txn.execute(

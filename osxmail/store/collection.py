@@ -43,6 +43,14 @@ COMPACT_FROM_OCTETS = 1024 * 1024  # smaller segments are not worth the work
 MOVED_A_STEP_OCTETS = 1024 * 1024
 MOVED_A_STEP_RECORDS = 64
 
+#: Tables with rows of one message's octets, and their columns.
+_NAMED_BY_OCTETS = (
+    ("octets", "id"),
+    ("prefix", "octets_id"),
+    ("rendering", "octets_id"),
+    ("unended_octets", "octets_id"),
+)
+
 log = Logger(namespace="osxmail.store")
 
 
@@ -291,7 +299,7 @@ def _collectOctets_txn(txn: Transaction) -> tuple[int, int, list[int]]:
     if not rows:
         return 0, 0, []
     dead = json.dumps([octetsId for octetsId, isNamed, _ in rows if not isNamed])
-    for table, column in (("octets", "id"), ("prefix", "octets_id"), ("rendering", "octets_id")):
+    for table, column in _NAMED_BY_OCTETS:
         txn.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (dead,))
     txn.execute(
         "DELETE FROM loose_octets WHERE octets_id IN (SELECT value FROM json_each(?))",

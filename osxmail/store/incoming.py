@@ -61,6 +61,7 @@ class Incoming:
 
     def __init__(self, limitOctets: int, pool: Pool, folder: Path) -> None:
         self.sizeOctets = 0
+        self.ending = b""  # the last two octets
         self._limitOctets = limitOctets
         self._pool = pool
         self._folder = folder
@@ -98,6 +99,7 @@ class Incoming:
             raise self._failure
         self.sizeOctets = size
         self._pieces.append(data)
+        self.ending = data[-2:] if len(data) > 1 else (self.ending + data)[-2:]
         if size <= MEMORY_OCTETS:
             return None
         self._waitingOctets += len(data)

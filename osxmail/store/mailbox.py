@@ -25,6 +25,7 @@ from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
 from osxmail.store.expunging import expunge_txn, remove_txn
 from osxmail.store.flagging import storeFlags_txn
+from osxmail.store.maildroprows import noteFetched_txn, readFetchedBefore, readUnended
 from osxmail.store.parts import Parts
 from osxmail.store.search import Progress
 from osxmail.store.statuses import readStatus
@@ -148,6 +149,30 @@ class Mailbox:
         See L{IMailbox.release}.
         """
         self._parts.shelf.release(self.mailboxId, listener)
+
+    # --------------------------------------------------------------------------------------- for POP3 alone
+
+    def unended(self) -> Deferred[list[tuple[int, int]]]:
+        """
+        See L{IMailbox.unended}.
+        """
+        return self._parts.database.read(lambda txn: readUnended(txn, self.mailboxId), isSingle=True)
+
+    def noteFetched(self, uids: Sequence[int]) -> Deferred[None]:
+        """
+        See L{IMailbox.noteFetched}.
+        """
+        now = self._parts.now()
+        return self._parts.database.write(lambda txn: noteFetched_txn(txn, self.mailboxId, uids, now))
+
+    def fetchedBefore(self, seconds: float, limit: int) -> Deferred[list[int]]:
+        """
+        See L{IMailbox.fetchedBefore}.
+        """
+        moment = self._parts.now() - seconds
+        return self._parts.database.read(
+            lambda txn: readFetchedBefore(txn, self.mailboxId, moment, limit), isSingle=True
+        )
 
     # --------------------------------------------------------------------------------------------- changing
 

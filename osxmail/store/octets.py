@@ -278,13 +278,17 @@ class Octets:
         ids = nextNumbers_txn(txn, "octets", len(incomings))
         rows: list[tuple[int, int, bytes]] = []
         records: list[tuple[int, int, int, int]] = []
+        unended: list[tuple[int, int]] = []
         for octetsId, incoming in zip(ids, incomings, strict=True):
             if incoming.isInMemory and incoming.sizeOctets <= ROW_OCTETS:
                 rows.append((octetsId, incoming.sizeOctets, incoming.content()))
             else:
                 records.append((octetsId, incoming.sizeOctets, *self._putRecord_txn(txn, octetsId, incoming)))
+            if incoming.ending != b"\r\n" and incoming.sizeOctets:
+                unended.append((octetsId, 1 if incoming.ending.endswith(b"\r") else 2))
         txn.insertRows("INSERT INTO octets (id, size, data)", rows)
         txn.insertRows("INSERT INTO octets (id, size, segment, place)", records)
+        txn.insertRows("INSERT INTO unended_octets (octets_id, missing)", unended)
         for incoming in incomings:
             txn.afterCommit(incoming.taken)
         return list(ids)

@@ -21,6 +21,24 @@ CREATE TABLE access_right (
 ) WITHOUT ROWID;
 CREATE INDEX access_right_identifier ON access_right (identifier);
 
+-- Octets that do not end with CRLF, and how many of it are missing: POP3 adds them, and says so (RFC 1939 3).  Of those
+-- that were in segments before this version it is not known.
+CREATE TABLE unended_octets (
+    octets_id INTEGER PRIMARY KEY,
+    missing INTEGER NOT NULL
+);
+INSERT INTO unended_octets (octets_id, missing)
+    SELECT id, CASE WHEN substr(data, -1) = x'0D' THEN 1 ELSE 2 END FROM octets
+    WHERE data IS NOT NULL AND size > 0 AND substr(data, -2) <> x'0D0A';
+
+-- When a message was first fetched whole by POP3 (RFC 2449 6.7); kept only while pop3.expire_days is set.
+CREATE TABLE fetched_by_pop (
+    mailbox_id INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    time REAL NOT NULL,
+    PRIMARY KEY (mailbox_id, uid)
+) WITHOUT ROWID;
+
 -- METADATA (RFC 5464).
 CREATE TABLE annotation (
     mailbox_id INTEGER NOT NULL,        -- 0: of the server

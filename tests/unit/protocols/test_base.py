@@ -298,7 +298,7 @@ class GateTests(SynchronousTestCase):
             self.assertEqual(transport.value(), b"hello\r\n")
             gate.dataReceived(b"quit\r\n")
             gate.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(self.sessions._byHost, {})
+        self.assertEqual(self.sessions._counts, {})
 
     def test_stopTellsWhoRests(self) -> None:
         gate, transport = self.connect()

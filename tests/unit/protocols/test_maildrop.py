@@ -11,10 +11,20 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from osxmail.protocols.maildrop import READ_AHEAD, READ_AHEAD_OCTETS, Listing, Shelf, Stuffing, Top
+from osxmail.errors import StoreAway
+from osxmail.protocols.maildrop import (
+    READ_AGAIN,
+    READ_AHEAD,
+    READ_AHEAD_OCTETS,
+    SMALL_OCTETS,
+    Listing,
+    Shelf,
+    Stuffing,
+    Top,
+)
 
 
 def listing(*sizes: int, uidvalidity: int = 0x5EED) -> Listing:
@@ -103,6 +113,25 @@ class TopTests(SynchronousTestCase):
         sent = b"".join(stuffing.stuff(piece) for piece in (b".a\r", b"\n", b".", b"b\r\n.")) + stuffing.end()
         self.assertEqual(sent, b"..a\r\n..b\r\n..\r\n.\r\n")
 
+    @settings(deadline=None, max_examples=300)
+    @given(st.lists(st.sampled_from([b"\r\n", b"a", b"\r", b"\n", b".", b"\r\n."])))
+    def test_stuffingInAnyPieces(self, pieces: list[bytes]) -> None:
+        """
+        Whatever a client takes for the end of a line, the answer ends where it ends, and the message comes out.
+        """
+        stuffing = Stuffing()
+        sent = b"".join(map(stuffing.stuff, pieces)) + stuffing.end()
+        message = b"".join(pieces)
+        whole = Stuffing()
+        self.assertEqual(sent, whole.stuff(message) + whole.end())
+        self.assertTrue(sent.endswith(b"\r\n.\r\n") or sent == b".\r\n")
+        lines = sent.split(b"\n")
+        self.assertEqual([n for n, line in enumerate(lines) if line in (b".", b".\r")], [len(lines) - 2])
+        read = b"\n".join(line[1:] if line.startswith(b".") else line for line in lines[:-2])
+        read += b"\n" if len(lines) > 2 else b""
+        self.assertTrue(read.startswith(message))
+        self.assertIn(read[len(message) :], (b"", b"\n", b"\r\n"))
+
 
 class Recorded:
     """
@@ -126,10 +155,47 @@ class ShelfTests(SynchronousTestCase):
         return self.successResultOf(Deferred.fromCoroutine(shelf.message(number)))
 
     def test_oneAfterTheOther(self) -> None:
-        shelf = Shelf(self.mailbox, listing(*[100] * 40))  # type: ignore[arg-type]
-        for number in range(1, 41):
+        shelf = Shelf(self.mailbox, listing(*[100] * 150))  # type: ignore[arg-type]
+        for number in range(1, 151):
             self.assertEqual(self.take(shelf, number), f"message {number * 10}")
-        self.assertEqual([len(uids) for uids in self.mailbox.asked], [READ_AHEAD, READ_AHEAD, 8])
+            self.assertLessEqual(len(shelf._ahead), READ_AHEAD + READ_AGAIN)
+        self.assertEqual([len(uids) for uids in self.mailbox.asked], [READ_AHEAD, READ_AHEAD, 150 - 2 * READ_AHEAD])
+
+    def test_aBatchHasSoManyOctets(self) -> None:
+        shelf = Shelf(self.mailbox, listing(*[SMALL_OCTETS] * 100))  # type: ignore[arg-type]
+        for number in range(1, 101):
+            self.take(shelf, number)
+            self.assertLessEqual(len(shelf._ahead) * SMALL_OCTETS, 2 * READ_AHEAD_OCTETS)
+        self.assertGreater(len(self.mailbox.asked), 4)
+
+    def test_theNextOnesAreReadMeanwhile(self) -> None:
+        shelf = Shelf(self.mailbox, listing(*[100] * 150))  # type: ignore[arg-type]
+        for number in range(1, READ_AHEAD - READ_AGAIN):
+            self.take(shelf, number)
+        slow: Deferred[Any] = Deferred()
+        answer = self.mailbox.messages
+        self.patch(self.mailbox, "messages", lambda uids: slow.addCallback(lambda _: answer(uids)))
+        for number in range(READ_AHEAD - READ_AGAIN, READ_AHEAD + 1):
+            self.assertEqual(self.take(shelf, number), f"message {number * 10}")
+        waiting = Deferred.fromCoroutine(shelf.message(READ_AHEAD + 1))
+        self.assertNoResult(waiting)
+        slow.callback(None)
+        self.assertEqual(self.successResultOf(waiting), f"message {(READ_AHEAD + 1) * 10}")
+
+    def test_whatFailsMeanwhileIsToldWhenItIsAskedFor(self) -> None:
+        shelf = Shelf(self.mailbox, listing(*[100] * 150))  # type: ignore[arg-type]
+        for number in range(1, READ_AHEAD - READ_AGAIN):
+            self.take(shelf, number)
+        self.patch(self.mailbox, "messages", lambda uids: fail(StoreAway("disk")))
+        for number in range(READ_AHEAD - READ_AGAIN, READ_AHEAD + 1):
+            self.take(shelf, number)
+        self.failureResultOf(Deferred.fromCoroutine(shelf.message(READ_AHEAD + 1)), StoreAway)
+
+    def test_whoSkipsGetsWhatIsAskedFor(self) -> None:
+        shelf = Shelf(self.mailbox, listing(*[100] * 300))  # type: ignore[arg-type]
+        for number in (1, 2, 250, 251, 3, 4, 5, 100):
+            self.assertEqual(self.take(shelf, number), f"message {number * 10}")
+            self.assertLessEqual(len(shelf._ahead), READ_AHEAD + READ_AGAIN)
 
     def test_hereAndThere(self) -> None:
         shelf = Shelf(self.mailbox, listing(*[100] * 40))  # type: ignore[arg-type]
@@ -138,7 +204,7 @@ class ShelfTests(SynchronousTestCase):
         self.assertEqual(self.mailbox.asked, [[50], [90], [300]])
 
     def test_largeAndDeletedOnesEndIt(self) -> None:
-        drop = listing(1, 1, READ_AHEAD_OCTETS + 1, 1, 1)
+        drop = listing(1, 1, SMALL_OCTETS + 1, 1, 1)
         drop.delete(5)
         shelf = Shelf(self.mailbox, drop)  # type: ignore[arg-type]
         for number in (1, 2, 3, 4):

@@ -18,7 +18,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from osxmail.errors import StoreAway
-from osxmail.protocols.pop3 import LINES_IN_A_SLICE, MAX_ERRORS, READ_OCTETS, POP3Factory
+from osxmail.protocols.maildrop import Listing
+from osxmail.protocols.pop3 import LINES_IN_A_SLICE, READ_OCTETS, POP3Factory
+from osxmail.protocols.popsession import MAX_ERRORS
 from osxmail.protocols.realm import MailRealm
 from osxmail.protocols.sessions import Sessions
 from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
@@ -122,15 +124,13 @@ class POP3Tests(POP3Case):
         await put(self.store, self.inbox, b"A: 1\r\n\r\nend")
         gate, transport = await self.enter()
         gate.dataReceived(b"RETR 1\r\n")
-        self.assertEqual(await self.until(transport, b".\r\n"), b"+OK 11 octets\r\nA: 1\r\n\r\nend\r\n.\r\n")
+        self.assertEqual(await self.until(transport, b".\r\n"), b"+OK 13 octets\r\nA: 1\r\n\r\nend\r\n.\r\n")
 
     async def test_longListingsComeInSlices(self) -> None:
         for _ in range(3):
             await put(self.store, self.inbox, b"x\r\n")
         gate, transport = await self.enter()
-        listing = gate._listing
-        listing.uids = listing.uids * 2000
-        listing.sizes = listing.sizes * 2000
+        gate._drop = Listing(1, gate._drop.uids * 2000, gate._drop.sizes * 2000)
         gate.dataReceived(b"UIDL\r\n")
         self.assertEqual(transport.value().count(b"\r\n"), 1 + LINES_IN_A_SLICE)
         answer = await self.until(transport, b"\r\n.\r\n")
@@ -248,7 +248,7 @@ class POP3Tests(POP3Case):
         for _ in range(100):
             await deferLater(reactor, 0.001)  # type: ignore[arg-type]
         self.assertTrue(transport.disconnecting)
-        self.assertTrue(transport.value().startswith(b"+OK 300000 octets\r\nxxx"))
+        self.assertTrue(transport.value().startswith(b"+OK 300002 octets\r\nxxx"))
         self.assertTrue(transport.value().endswith(b"xxx"))
         self.assertEqual(len(self.flushLoggedErrors(StoreAway)), 1)
 
@@ -273,4 +273,4 @@ class POP3Tests(POP3Case):
         gate, transport = self.connect()
         transport.clear()
         self.sessions.end(gate.sessionId)
-        self.assertEqual(transport.take(), b"-ERR [SYS/TEMP] Closing the connection\r\n")
+        self.assertEqual(transport.take(), b"-ERR [SYS/TEMP] An administrator ends this connection\r\n")

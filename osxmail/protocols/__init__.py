@@ -6,8 +6,9 @@ forgets what came before, back-pressure both ways, time-outs.  A protocol is a s
 C{osxmail.mail}.  This room knows contracts (reception, accounts, mailboxes) and the portal of twisted.cred; it knows
 neither directories nor tables, and decides nothing about mail.
 
-C{base} C{entrance} C{output} C{sessions}
-    The gate; what a listener gives to all its sessions; the way out; who is connected, and the end of it.
+C{base} C{entrance} C{output} C{sessions} C{compression}
+    The gate; what a listener gives to all its sessions; the way out; who is connected, and the end of it; a gate that
+    compresses.
 
 C{sasl} C{realm} C{guessing} C{networks}
     Logging in, the same for all: whether a password may pass, mechanisms, what a wrong one costs; what somebody who has

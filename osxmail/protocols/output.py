@@ -5,6 +5,7 @@ What is on its way to the peer: small replies are joined, and sent at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.tcp import Server
@@ -19,15 +20,17 @@ class Output:
     The way out of one session.
 
     @ivar isGathering: replies wait for L{flush}, so that those to pipelined commands go out in one piece.
+    @ivar deflated: compresses what is sent, where that was agreed on (RFC 4978).
     @ivar isPlain: the transport is a TCP socket without TLS, which can be written to directly.
     """
 
-    __slots__ = ("_pieces", "_transport", "isGathering", "isPlain")
+    __slots__ = ("_pieces", "_transport", "deflated", "isGathering", "isPlain")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._pieces: list[bytes] = []
         self.isGathering = False
+        self.deflated: Callable[[bytes], bytes] | None = None
         self.isPlain = type(transport) is Server
 
     def write(self, data: bytes) -> None:
@@ -48,6 +51,8 @@ class Output:
             return
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
+        if self.deflated is not None:
+            data = self.deflated(data)
         transport = self._transport
         if (
             self.isPlain

@@ -215,6 +215,15 @@ class Enable:
 
 
 @frozen
+class Compress:
+    """
+    @ivar algorithm: in upper case.
+    """
+
+    algorithm: str
+
+
+@frozen
 class Identify:
     """
     The pairs of ID (RFC 2971), keys in lower case.
@@ -240,5 +249,6 @@ Command: TypeAlias = (
     | Transfer
     | Expunge
     | Enable
+    | Compress
     | Identify
 )

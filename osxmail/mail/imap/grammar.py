@@ -12,6 +12,7 @@ from osxmail.errors import LimitExceeded
 from osxmail.mail.imap.command import (
     Authenticate,
     Command,
+    Compress,
     Create,
     Enable,
     Expunge,
@@ -106,6 +107,10 @@ def _enable(cursor: Cursor) -> Enable:
         cursor.space()
         names.append(cursor.atom("the name of an extension"))
     return Enable(tuple(names))
+
+
+def _compress(cursor: Cursor) -> Compress:
+    return Compress(cursor.atom("an algorithm"))
 
 
 def _identify(cursor: Cursor) -> Identify:
@@ -353,6 +358,7 @@ _GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
     "AUTHENTICATE": _authenticate,
     "LOGIN": _login,
     "ENABLE": _enable,
+    "COMPRESS": _compress,
     "ID": _identify,
     "SELECT": _select,
     "EXAMINE": _select,

@@ -55,6 +55,7 @@ COMMANDS: dict[str, Rule] = {
     "STARTTLS": Rule(BEFORE, entering.startTLS),
     "AUTHENTICATE": Rule(BEFORE, entering.authenticate),
     "LOGIN": Rule(BEFORE, entering.login),
+    "COMPRESS": Rule(INSIDE, entering.compress),
     "ENABLE": Rule(INSIDE, dialect.enable),
     "NAMESPACE": Rule(INSIDE, mailboxes.namespace),
     "SELECT": Rule(INSIDE, selecting.select),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from osxmail import __version__
 from osxmail.errors import MailError, ParseError
-from osxmail.mail.imap.command import Authenticate, Identify, Login, Plain
+from osxmail.mail.imap.command import Authenticate, Compress, Identify, Login, Plain
 from osxmail.mail.imap.response import renderString
 from osxmail.protocols.base import LineTooLong
 from osxmail.protocols.replies import imapReply
@@ -40,6 +40,8 @@ def capabilities(session: Imap) -> bytes:
             words.append(b"LOGINDISABLED")  # RFC 3501 6.2.3
         words.append(b"SASL-IR")
         words += [b"AUTH=%b" % name.encode("ascii") for name in mechanisms]
+    elif not session.isCompressed:
+        words.append(b"COMPRESS=DEFLATE")
     return b" ".join(words)
 
 
@@ -80,10 +82,25 @@ async def identify(session: Imap, command: Identify) -> bytes:
 async def startTLS(session: Imap, command: Plain) -> bytes:
     if session.isSecure:
         return b"BAD TLS is on already"
+    if session.isCompressed:
+        return b"BAD TLS comes before compression"
     if session.entrance.tls is None:
         return b"NO There is no TLS here"
     session.write(b"%b OK Begin TLS now\r\n" % session.tag)
     session.startTLS()
+    return b""
+
+
+async def compress(session: Imap, command: Compress) -> bytes:
+    """
+    COMPRESS (RFC 4978).  TLS does not compress: it is told not to (L{osxmail.net.tls}).
+    """
+    if command.algorithm != "DEFLATE":
+        return b"BAD COMPRESS: DEFLATE expected"
+    if session.isCompressed:
+        return b"NO [COMPRESSIONACTIVE] DEFLATE is on already"
+    session.write(b"%b OK DEFLATE is on\r\n" % session.tag)
+    session.startCompression()
     return b""
 
 

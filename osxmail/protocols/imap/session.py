@@ -18,6 +18,7 @@ from osxmail.mail.imap.grammar import parseCommand
 from osxmail.mail.imap.reader import BadCharset, BadCommand, BadName, Cursor
 from osxmail.mail.imap.searchgrammar import CHARSETS
 from osxmail.protocols.base import Gate, GateFactory
+from osxmail.protocols.compression import CompressibleGate
 from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.imap.changes import renderKeywords, tellChanges
 from osxmail.protocols.imap.commands import AUTHENTICATED, BEFORE, COMMANDS, PULLED, SELECTED
@@ -82,7 +83,7 @@ class ImapFactory(GateFactory):
         return Imap(self)
 
 
-class Imap(Gate):
+class Imap(CompressibleGate):
     """
     One IMAP session.
 

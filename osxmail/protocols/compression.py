@@ -2,9 +2,9 @@
 """
 COMPRESS=DEFLATE (RFC 4978): a gate whose two directions can be compressed.
 
-What has come is inflated as it is read and no further than the gate's buffer goes: a few octets that stand for many cost
-their reader time, and nobody room.  A session that compresses has some 110 KB more than others: 64 KB to deflate (that is
-why its window is small), 42 KB to inflate.
+What has come is inflated as it is read and no further than the gate's buffer goes: a few octets that stand for many
+cost time, and no room.  A session that compresses has some 110 KB more than others: 64 KB to deflate (that is why its
+window is small), 45 KB to inflate.
 """
 
 from __future__ import annotations

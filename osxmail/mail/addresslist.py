@@ -174,8 +174,14 @@ class _Gathering:
         start = at
         while start > 0 and words[start - 1][0] == "blank":
             start -= 1
-        while start > 0 and words[start - 1][0] != "blank":
-            start -= 1
+        while start > 0:
+            if words[start - 1][0] != "blank":
+                start -= 1
+            elif start > 1 and b"." in (words[start][1], words[start - 2][1]):
+                # RFC 5322 4.4: obs-local-part: "d . e@b".
+                start -= 2
+            else:
+                break
         return words[:start], words[start:]
 
 

@@ -7,7 +7,9 @@ IMAP's ENVELOPE and BODYSTRUCTURE have them (RFC 3501 9).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -25,6 +27,7 @@ _TYPE = re.compile(rb"\s*+([^\s/;\"()<>@,=]++)\s*+/\s*+([^\s/;\"()<>@,=]++)")
 _WORD = re.compile(rb"\s*+([^\s;,()\"]++)")
 # A string that does not end goes on to the end, whatever that is: its quotes are not tried as beginnings of others.
 _COMMENT_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\(', re.DOTALL)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _COMMENT_MARK = re.compile(rb"[()\\]")
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*+")
 _TO_SPACE = bytes(range(256)).translate(bytes.maketrans(bytes(range(32)) + b"\x7f", b" " * 33))
@@ -44,11 +47,34 @@ def quoted(value: bytes) -> bytes:
     return b'"' + value + b'"'
 
 
-def nstring(value: bytes | None) -> bytes:
+def quotedUtf8(value: bytes) -> bytes:
+    """
+    An IMAP quoted string for a client that takes UTF-8 in it (RFC 9051 9: QUOTED-CHAR): what is no UTF-8 as encoded
+    words, control characters as spaces.
+    """
+    if value.isascii() or not _isUtf8(value):
+        return quoted(value)
+    value = value.translate(_TO_SPACE).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return b'"' + value + b'"'
+
+
+def _isUtf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+#: L{quoted} or L{quotedUtf8}.
+Quote: TypeAlias = Callable[[bytes], bytes]
+
+
+def nstring(value: bytes | None, quote: Quote = quoted) -> bytes:
     """
     An IMAP quoted string, or NIL.
     """
-    return b"NIL" if value is None else quoted(value)
+    return b"NIL" if value is None else quote(value)
 
 
 @frozen
@@ -83,7 +109,7 @@ class MediaType:
         """
         The boundary, if there is one that can be looked for (RFC 2046 5.1.1).
         """
-        value = self.parameter(b"boundary")
+        value = self._extended(b"boundary")
         # RFC 2046 5.1.1: it does not end in white space.
         value = value.rstrip() if value is not None else None
         return value if value and len(value) <= MAX_BOUNDARY_OCTETS and b"\n" not in value else None
@@ -93,7 +119,36 @@ class MediaType:
         """
         The charset parameter, or C{""}.
         """
-        return (self.parameter(b"charset") or b"").decode("ascii", "replace")
+        return (self._extended(b"charset") or b"").decode("ascii", "replace")
+
+    def _extended(self, name: bytes) -> bytes | None:
+        """
+        A parameter in its plain form, or else in that of RFC 2231 3 and 4: in sections, with octets as C{%} and two
+        digits.
+        """
+        value = self.parameter(name)
+        if value is not None:
+            return value
+        # A charset and a language stand before the first section's text.
+        value = self.parameter(name + b"*")
+        if value is not None:
+            return _percentDecoded(value.split(b"'", 2)[-1])
+        sections: list[bytes] = []
+        given = {each.lower(): text for each, text in reversed(self.parameters)}
+        for number in range(MAX_PARAMETERS):
+            section = b"%b*%d" % (name, number)
+            if section in given:
+                sections.append(given[section])
+            elif section + b"*" in given:
+                text = given[section + b"*"]
+                sections.append(_percentDecoded(text if number else text.split(b"'", 2)[-1]))
+            else:
+                break
+        return b"".join(sections) if sections else None
+
+
+def _percentDecoded(value: bytes) -> bytes:
+    return _PERCENT.sub(lambda match: bytes((int(match.group(1), 16),)), value)
 
 
 def _withoutComments(value: bytes) -> bytes:
@@ -149,16 +204,16 @@ def parameters(value: bytes) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(found)
 
 
-def renderedParameters(pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:
+def renderedParameters(pairs: tuple[tuple[bytes, bytes], ...], quote: Quote = quoted) -> bytes:
     """
     An IMAP body-fld-param.
     """
     if not pairs:
         return b"NIL"
-    return b"(" + b" ".join(quoted(name) + b" " + quoted(value) for name, value in pairs) + b")"
+    return b"(" + b" ".join(quote(name) + b" " + quote(value) for name, value in pairs) + b")"
 
 
-def _parse(value: bytes) -> MediaType:
+def _parse(value: bytes, quote: Quote) -> MediaType:
     value = _withoutComments(value)
     match = _TYPE.match(value)
     if match is None:
@@ -170,7 +225,7 @@ def _parse(value: bytes) -> MediaType:
     if not pairs and kind.lower() == b"text":
         pairs = _DEFAULT_CHARSET
     return MediaType(
-        kind.lower(), subtype.lower(), pairs, quoted(kind) + b" " + quoted(subtype), renderedParameters(pairs)
+        kind.lower(), subtype.lower(), pairs, quote(kind) + b" " + quote(subtype), renderedParameters(pairs, quote)
     )
 
 
@@ -182,12 +237,13 @@ OCTET_STREAM = b'"application" "octet-stream"'
 _cachedParse = lru_cache(maxsize=1024)(_parse)
 
 
-def parseMediaType(value: bytes) -> MediaType:
+def parseMediaType(value: bytes, quote: Quote = quoted) -> MediaType:
     """
     The meaning of a Content-Type field's unfolded value.
     """
     # Few values are many messages', but those with a boundary are one message's each.
-    return _parse(value) if len(value) > MAX_CACHED_OCTETS or b"oundary" in value else _cachedParse(value)
+    isOwn = len(value) > MAX_CACHED_OCTETS or b"oundary" in value
+    return _parse(value, quote) if isOwn else _cachedParse(value, quote)
 
 
 def firstWord(value: bytes | None) -> bytes | None:
@@ -200,7 +256,7 @@ def firstWord(value: bytes | None) -> bytes | None:
     return match.group(1) if match else None
 
 
-def renderedDisposition(value: bytes | None) -> bytes:
+def renderedDisposition(value: bytes | None, quote: Quote = quoted) -> bytes:
     """
     An IMAP body-fld-dsp out of a Content-Disposition's unfolded value (RFC 2183).
     """
@@ -210,10 +266,10 @@ def renderedDisposition(value: bytes | None) -> bytes:
     match = _WORD.match(value)
     if match is None:
         return b"NIL"
-    return b"(" + quoted(match.group(1)) + b" " + renderedParameters(parameters(value)) + b")"
+    return b"(" + quote(match.group(1)) + b" " + renderedParameters(parameters(value), quote) + b")"
 
 
-def renderedLanguage(value: bytes | None) -> bytes:
+def renderedLanguage(value: bytes | None, quote: Quote = quoted) -> bytes:
     """
     An IMAP body-fld-lang out of a Content-Language's unfolded value (RFC 3282).
     """
@@ -223,4 +279,4 @@ def renderedLanguage(value: bytes | None) -> bytes:
     tags = [tag for tag in tags if tag]
     if not tags:
         return b"NIL"
-    return quoted(tags[0]) if len(tags) == 1 else b"(" + b" ".join(map(quoted, tags)) + b")"
+    return quote(tags[0]) if len(tags) == 1 else b"(" + b" ".join(map(quote, tags)) + b")"

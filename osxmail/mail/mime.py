@@ -30,10 +30,12 @@ from osxmail.mail.mediatype import (
     OCTET_STREAM,
     TEXT_PLAIN,
     MediaType,
+    Quote,
     firstWord,
     nstring,
     parseMediaType,
     quoted,
+    quotedUtf8,
     renderedDisposition,
     renderedLanguage,
 )
@@ -43,6 +45,7 @@ from osxmail.mail.subject import baseSubject
 MAX_DEPTH = 30  # of parts within parts
 MAX_PARTS = 2_000  # in one message
 MAX_RENDERED_OCTETS = 1 << 20  # of BODYSTRUCTURE, after which no further part is looked for
+MAX_UTF8_OCTETS = 1 << 30  # likewise for clients that take UTF-8: what ends the other one ends this one
 MAX_CANDIDATES = 50_000  # lines that begin like a delimiter, in one message
 MAX_PADDING_OCTETS = 998  # of white space after a delimiter
 WINDOW_OCTETS = 262_144  # that are looked at without a pause
@@ -62,6 +65,7 @@ _PART_FIELDS = frozenset(
 )
 _MESSAGE_FIELDS = _PART_FIELDS | frozenset(ENVELOPE_FIELDS) | {b"references"}
 _IDENTITY = frozenset({b"7bit", b"8bit", b"binary"})
+_MESSAGES = frozenset({b"rfc822", b"global"})  # RFC 6532 3.7
 _DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
 
 Octets: TypeAlias = bytes | bytearray | memoryview | mmap
@@ -77,6 +81,8 @@ class Rendering:
     @ivar bodystructure: BODYSTRUCTURE, likewise.
     @ivar part: the message itself, and its parts below.
     @ivar keys: what it is sorted and threaded by.
+    @ivar utf8: ENVELOPE, BODY and BODYSTRUCTURE for clients that take UTF-8 in quoted strings (RFC 6855 3); C{None}
+        where they do not differ, or where it comes from L{decode}.
     """
 
     envelope: bytes
@@ -84,6 +90,7 @@ class Rendering:
     bodystructure: bytes
     part: Part
     keys: SortKeys
+    utf8: tuple[bytes, bytes, bytes] | None = None
 
     @property
     def headerOctets(self) -> int:
@@ -187,8 +194,17 @@ def scanSteps(data: Octets, prefix: bytes = b"") -> Generator[None, None, Render
     generator's value.
     """
     octets = data if isinstance(data, bytes) else _Windowed(data) if len(data) > WINDOW_OCTETS else bytes(data)
-    found = yield from _Scan(octets).message(0, len(data), 0, prefix)
-    return Rendering(found.envelope, found.body, found.structure, found.part, found.keys)
+    scan = _Scan(octets)
+    found = yield from scan.message(0, len(data), 0, prefix)
+    utf8 = None
+    if scan.isEightBit:
+        # In UTF-8 it is shorter: what ended the first walk has to end the second at the same place.
+        again = _Scan(octets, quotedUtf8, scan.lastCandidate)
+        other = yield from again.message(0, len(data), 0, prefix)
+        utf8 = (other.envelope, other.body, other.structure)
+        if utf8 == (found.envelope, found.body, found.structure):
+            utf8 = None
+    return Rendering(found.envelope, found.body, found.structure, found.part, found.keys, utf8)
 
 
 class _Windowed:
@@ -232,10 +248,20 @@ _Steps: TypeAlias = Generator[None, None, _Found]
 class _Scan:
     """
     One walk over one message.
+
+    @ivar isEightBit: some header has octets that are not ASCII, or a part shows them to clients that take UTF-8 alone.
+    @ivar lastCandidate: how many candidates there were when the first was not looked at for want of room.
     """
 
-    def __init__(self, data: bytes | _Windowed) -> None:
+    def __init__(self, data: bytes | _Windowed, quote: Quote = quoted, lastCandidate: int = MAX_CANDIDATES) -> None:
+        """
+        @param lastCandidate: where another walk over the same message has ended.
+        """
         self.data = data
+        self.quote = quote
+        self.lastCandidate = lastCandidate
+        self.maxRenderedOctets = MAX_RENDERED_OCTETS if quote is quoted else MAX_UTF8_OCTETS
+        self.isEightBit = False
         self.parts = 0
         self.renderedOctets = 0
         self.candidates = 0
@@ -286,9 +312,10 @@ class _Scan:
     def message(self, start: int, end: int, depth: int, prefix: bytes = b"") -> _Steps:
         bodyAt = yield from self.headerEnd(start, end)
         header = self.data[start : min(bodyAt, start + MAX_HEADER_OCTETS)]
+        self.isEightBit = self.isEightBit or not header.isascii()
         given = firstFields(prefix + header if prefix else header, _MESSAGE_FIELDS)
         found = yield from self.entity(given, TEXT_PLAIN, start, bodyAt, end, depth)
-        envelope, mailboxes = renderedEnvelope(given)
+        envelope, mailboxes = renderedEnvelope(given, self.quote)
         self.renderedOctets += len(envelope)
         keys = _NO_KEYS
         if depth == 0:
@@ -303,7 +330,9 @@ class _Scan:
 
     def bodyPart(self, start: int, end: int, depth: int, default: MediaType) -> _Steps:
         bodyAt = yield from self.headerEnd(start, end)
-        given = firstFields(self.data[start : min(bodyAt, start + MAX_HEADER_OCTETS)], _PART_FIELDS)
+        header = self.data[start : min(bodyAt, start + MAX_HEADER_OCTETS)]
+        self.isEightBit = self.isEightBit or not header.isascii()
+        given = firstFields(header, _PART_FIELDS)
         return (yield from self.entity(given, default, start, bodyAt, end, depth))
 
     def entity(
@@ -311,7 +340,7 @@ class _Scan:
     ) -> _Steps:
         self.parts += 1
         value = given.get(b"content-type")
-        media = parseMediaType(value) if value else default
+        media = parseMediaType(value, self.quote) if value else default
         if media.kind == b"multipart":
             if depth < MAX_DEPTH:
                 return (yield from self.multipart(media, given, start, bodyAt, end, depth))
@@ -319,13 +348,18 @@ class _Scan:
             count = yield from self.lines(bodyAt, end)
             basic = self.basic(media.renderedType, media.renderedParameters, given, end - bodyAt) + b" %d" % count
             return self.shown(Part(TEXT, start, bodyAt, end), basic, given)
-        elif media.kind == b"message" and media.subtype == b"rfc822" and depth < MAX_DEPTH:
+        elif media.kind == b"message" and media.subtype in _MESSAGES and depth < MAX_DEPTH:
             encoding = firstWord(given.get(b"content-transfer-encoding"))
             if encoding is None or encoding.lower() in _IDENTITY:
                 inner = yield from self.message(bodyAt, end, depth + 1)
                 count = yield from self.lines(bodyAt, end)
                 basic = self.basic(media.renderedType, media.renderedParameters, given, end - bodyAt)
                 part = Part(MESSAGE, start, bodyAt, end, (inner.part,))
+                if media.subtype == b"global":
+                    # RFC 9051 9: media-message; to a client of IMAP4rev1 it is a type like any other.
+                    self.isEightBit = True
+                    if self.quote is quoted:
+                        return self.shown(part, basic, given)
                 head = basic + b" " + inner.envelope + b" "
                 return _Found(
                     part,
@@ -334,7 +368,7 @@ class _Scan:
                     b"",
                     _NO_KEYS,
                 )
-        isOpaque = media.kind == b"multipart" or (media.kind == b"message" and media.subtype == b"rfc822")
+        isOpaque = media.kind == b"multipart" or (media.kind == b"message" and media.subtype in _MESSAGES)
         kind = OCTET_STREAM if isOpaque else media.renderedType
         return self.shown(
             Part(LEAF, start, bodyAt, end), self.basic(kind, media.renderedParameters, given, end - bodyAt), given
@@ -347,9 +381,9 @@ class _Scan:
         return b"(%b %b %b %b %b %d" % (
             kind,
             parameters,
-            nstring(get(b"content-id")),
-            nstring(get(b"content-description")),
-            quoted(encoding) if encoding is not None else b'"7bit"',
+            nstring(get(b"content-id"), self.quote),
+            nstring(get(b"content-description"), self.quote),
+            self.quote(encoding) if encoding is not None else b'"7bit"',
             size,
         )
 
@@ -359,14 +393,14 @@ class _Scan:
         return _Found(part, basic + b")", structure, b"", _NO_KEYS)
 
     def extension(self, given: dict[bytes, bytes]) -> bytes:
-        return b" " + nstring(given.get(b"content-md5")) + self.place(given)
+        return b" " + nstring(given.get(b"content-md5"), self.quote) + self.place(given)
 
     def place(self, given: dict[bytes, bytes]) -> bytes:
         get = given.get
         return b" %b %b %b" % (
-            renderedDisposition(get(b"content-disposition")),
-            renderedLanguage(get(b"content-language")),
-            nstring(get(b"content-location")),
+            renderedDisposition(get(b"content-disposition"), self.quote),
+            renderedLanguage(get(b"content-language"), self.quote),
+            nstring(get(b"content-location"), self.quote),
         )
 
     # ------------------------------------------------------------------------------------------- multiparts
@@ -398,7 +432,7 @@ class _Scan:
             count = yield from self.lines(bodyAt, end)
             basic = self.basic(TEXT_PLAIN.renderedType, TEXT_PLAIN.renderedParameters, {}, end - bodyAt)
             found.append(self.shown(Part(TEXT, bodyAt, bodyAt, end), basic + b" %d" % count, {}))
-        subtype = b" " + quoted(media.subtype)
+        subtype = b" " + self.quote(media.subtype)
         return _Found(
             Part(MULTIPART, start, bodyAt, end, tuple([each.part for each in found])),
             b"(" + b"".join([each.body for each in found]) + subtype + b")",
@@ -422,10 +456,11 @@ class _Scan:
         while place >= 0:
             self.candidates += 1
             if (
-                self.candidates > MAX_CANDIDATES
+                self.candidates > self.lastCandidate
                 or self.parts >= MAX_PARTS
-                or self.renderedOctets >= MAX_RENDERED_OCTETS
+                or self.renderedOctets >= self.maxRenderedOctets
             ):
+                self.lastCandidate = min(self.lastCandidate, self.candidates - 1)
                 return -1, end, True
             if self.candidates % 1024 == 0:
                 yield

@@ -29,6 +29,7 @@ from osxmail.store.incoming import Incoming
 from osxmail.store.octets import Octets
 from osxmail.store.placing import Placed, Placing
 from osxmail.store.queuerows import QueueEntry, enqueue_txn
+from osxmail.store.renderings import packedUtf8
 from osxmail.store.trace import recordTrace_txn
 
 #: Up to this size a message is rendered on the reactor (some 20 µs), unless it was made to be hard; above, in a thread.
@@ -398,9 +399,9 @@ def _queuedInstead(append: Append) -> QueueRecipient:
 
 def _putRenderings_txn(txn: Transaction, renderings: Iterable[tuple[int, Rendering | None]]) -> None:
     txn.insertRows(
-        "INSERT INTO rendering (octets_id, envelope, body, bodystructure, structure)",
+        "INSERT INTO rendering (octets_id, envelope, body, bodystructure, structure, utf8)",
         [
-            (octetsId, each.envelope, each.body, each.bodystructure, each.encode())
+            (octetsId, each.envelope, each.body, each.bodystructure, each.encode(), packedUtf8(each))
             for octetsId, each in renderings
             if each is not None
         ],

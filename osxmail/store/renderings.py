@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail, succeed
 
+from osxmail.mail.mime import Rendering
 from osxmail.mail.mimestructure import decoded
 from osxmail.mail.objectid import emailId, threadId
 from osxmail.store.connection import Transaction
@@ -64,6 +65,33 @@ _COLUMNS = {
 }
 
 
+# See L{packedUtf8}.
+_ENVELOPE_LENGTH = "CAST(substr(r.utf8, 1, 8) AS INTEGER)"
+_BODY_LENGTH = "CAST(substr(r.utf8, 9, 8) AS INTEGER)"
+
+
+def _utf8(column: str, start: str, length: str) -> _Column:
+    # Most messages have nothing there.
+    return _Column((f"CASE WHEN r.utf8 IS NULL THEN r.{column} ELSE substr(r.utf8, {start}, {length}) END",))
+
+
+_UTF8_COLUMNS = {
+    "envelope": _utf8("envelope", "17", _ENVELOPE_LENGTH),
+    "body": _utf8("body", f"17 + {_ENVELOPE_LENGTH}", _BODY_LENGTH),
+    "bodystructure": _utf8("bodystructure", f"17 + {_ENVELOPE_LENGTH} + {_BODY_LENGTH}", "length(r.utf8)"),
+}
+
+
+def packedUtf8(rendering: Rendering) -> bytes | None:
+    """
+    What the column C{utf8} holds: the lengths of the first two in eight digits each, then all three.
+    """
+    if rendering.utf8 is None:
+        return None
+    envelope, body, bodystructure = rendering.utf8
+    return b"%08d%08d%b%b%b" % (len(envelope), len(body), envelope, body, bodystructure)
+
+
 class RenderingRows:
     """
     Reads what is ready-made of the messages of mailboxes.
@@ -84,7 +112,8 @@ class RenderingRows:
             return fail(ValueError(f"no such columns: {columns}"))
         if not uids or not columns:
             return succeed([])
-        reading = _Reading(mailboxId, [_COLUMNS[name] for name in columns])
+        known = {**_COLUMNS, **_UTF8_COLUMNS} if isUtf8 else _COLUMNS
+        reading = _Reading(mailboxId, [known[name] for name in columns])
         return self._database.read(lambda txn: reading.bounded(txn, uids), isSingle=True)
 
 

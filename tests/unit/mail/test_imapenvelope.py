@@ -67,14 +67,19 @@ class EnvelopeTests(SynchronousTestCase):
 
     def test_notASCII(self) -> None:
         """
-        Raw UTF-8 becomes encoded words, and A-labels in domains.
+        Raw UTF-8 becomes encoded words, and A-labels in domains; an address that cannot be told is none (RFC 6858 2.1).
         """
         rendered = envelope(
-            "Subject: Grüße\r\nFrom: Jörg <jörg@müller.test>\r\nTo: x@\udcff\r\n".encode("utf-8", "surrogateescape")
+            "Subject: Grüße\r\nFrom: Jörg <jorg@müller.test>\r\nTo: x@\udcff, Jörg <jörg@müller.test>\r\n"
+            "Cc: jörg@müller.test, Ä: a@b;\r\n".encode("utf-8", "surrogateescape")
         )
         self.assertTrue(rendered.isascii())
         self.assertIn(b'"=?utf-8?B?R3LDvMOfZQ==?="', rendered)
-        self.assertIn(b'("=?utf-8?B?SsO2cmc=?=" NIL "=?utf-8?B?asO2cmc=?=" "xn--mller-kva.test")', rendered)
+        self.assertIn(b'(("=?utf-8?B?SsO2cmc=?=" NIL "jorg" "xn--mller-kva.test"))', rendered)
+        invalid = b'NIL "invalid" "internationalized-address.invalid")'
+        self.assertIn(b'("=?utf-8?B?SsO2cmcgPGrDtnJnQG3DvGxsZXIudGVzdD4=?=" ' + invalid, rendered)
+        self.assertIn(b'(("=?utf-8?B?PGrDtnJnQG3DvGxsZXIudGVzdD4=?=" ' + invalid, rendered)
+        self.assertIn(b'(NIL NIL "=?utf-8?B?w4Q=?=" NIL)', rendered)
 
     def test_keys(self) -> None:
         _, mailboxes = renderedEnvelope({b"from": b"Ann <a@b>, c@d", b"to": b"g:;"})

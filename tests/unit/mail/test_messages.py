@@ -4,6 +4,7 @@ The awkward mail of C{tests/messages}, and random mail that Python's email packa
 
 from __future__ import annotations
 
+import base64
 from email import message_from_bytes, policy
 from email.message import Message
 from pathlib import Path
@@ -12,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from osxmail.mail.header import firstFields
 from osxmail.mail.mime import Rendering, renderMessage, sectionRange
 from osxmail.mail.mimestructure import MESSAGE, MULTIPART, Part
+from osxmail.mail.transferencoding import decoderOf
 
 FOLDER = Path(__file__).parents[2] / "messages"
 
@@ -30,11 +33,25 @@ class CorpusTests(SynchronousTestCase):
         ENVELOPE and BODYSTRUCTURE are what stands beside the message.
         """
         paths = sorted(FOLDER.glob("*.eml"))
-        self.assertGreater(len(paths), 30)
+        self.assertGreater(len(paths), 80)
         for path in paths:
             rendering = renderMessage(path.read_bytes())
             shown = f"ENVELOPE {rendering.envelope.decode()}\nBODYSTRUCTURE {rendering.bodystructure.decode()}\n"
+            if rendering.utf8 is not None:
+                shown += f"UTF8 {rendering.utf8[0].decode()}\nUTF8 {rendering.utf8[2].decode()}\n"
             self.assertEqual(shown, path.with_suffix(".expected").read_text("utf-8"), path.name)
+
+    def test_utf8(self) -> None:
+        """
+        What is shown in UTF-8 has the same parts.
+        """
+        for path in FOLDER.glob("*.eml"):
+            rendering = renderMessage(path.read_bytes())
+            if rendering.utf8 is not None and b'"global"' not in rendering.body:
+                self.assertEqual(outlineOf(rendering.utf8[2]), outlineOf(rendering.bodystructure), path.name)
+                self.assertEqual(
+                    withoutExtensions(read(rendering.utf8[2].decode())), read(rendering.utf8[1].decode()), path.name
+                )
 
     def test_body(self) -> None:
         """
@@ -78,6 +95,21 @@ def read(text: str) -> object:
     return stack[0][0]
 
 
+def outlineOf(structure: bytes) -> object:
+    """
+    Types and sizes, whatever else is said of the parts.
+    """
+
+    def outline(shown: object) -> object:
+        if not isinstance(shown, list):
+            return None
+        if isinstance(shown[0], list):
+            return [outline(each) for each in shown if isinstance(each, list) and isinstance(each[0], str | list)]
+        return (*shown[:2], *shown[5:7])
+
+    return outline(read(structure.decode()))
+
+
 def withoutExtensions(shown: object) -> object:
     assert isinstance(shown, list)
     if isinstance(shown[0], list):
@@ -88,7 +120,7 @@ def withoutExtensions(shown: object) -> object:
         ]
         count = next(index for index, each in enumerate(shown) if isinstance(each, str))
         return [*parts[:count], shown[count]]
-    if shown[:2] == ["message", "rfc822"]:
+    if [each.lower() for each in shown[:2]] == ["message", "rfc822"]:
         return [*shown[:8], withoutExtensions(shown[8]), shown[9]]
     return shown[: 8 if shown[0].lower() == "text" else 7]
 
@@ -98,8 +130,13 @@ def withoutExtensions(shown: object) -> object:
 lines = st.lists(st.sampled_from([b"", b"text", b" -- x", b"--", b".", b"=20", b"From me"]), max_size=4)
 
 
-def leaf(kind: bytes, body: list[bytes]) -> bytes:
-    return b"Content-Type: " + kind + b"\r\nX-Part: leaf\r\n\r\n" + b"\r\n".join(body)
+def leaf(kind: bytes, body: list[bytes], encoding: bytes) -> bytes:
+    text = b"\r\n".join(body)
+    if encoding == b"base64":
+        text = base64.encodebytes(text).replace(b"\n", b"\r\n")
+    if encoding:
+        kind += b"\r\nContent-Transfer-Encoding: " + encoding
+    return b"Content-Type: " + kind + b"\r\nX-Part: leaf\r\n\r\n" + text
 
 
 def multipart(kind: bytes, children: list[bytes], preamble: list[bytes], number: int) -> bytes:
@@ -113,7 +150,12 @@ def multipart(kind: bytes, children: list[bytes], preamble: list[bytes], number:
 
 
 entities = st.recursive(
-    st.builds(leaf, st.sampled_from([b"text/plain", b"text/html", b"image/png", b"application/x-foo"]), lines),
+    st.builds(
+        leaf,
+        st.sampled_from([b"text/plain", b"text/html", b"image/png", b"application/x-foo"]),
+        lines,
+        st.sampled_from([b"", b"base64", b"quoted-printable", b"7bit"]),
+    ),
     lambda inner: st.one_of(
         st.builds(
             multipart,
@@ -137,7 +179,11 @@ def outline(part: Part, message: bytes, rendering: Rendering) -> list[object]:
         return [outline(child, message, rendering) for child in part.children]
     if part.kind == MESSAGE:
         return ["message", outline(part.children[0], message, rendering)]
-    found.append(message[part.bodyOffset : part.endOffset])
+    octets = message[part.bodyOffset : part.endOffset]
+    encoding = firstFields(message[part.headerOffset : part.bodyOffset], (b"content-transfer-encoding",))
+    decoder = decoderOf(encoding.get(b"content-transfer-encoding"))
+    assert decoder is not None
+    found += [octets, decoder.feed(octets) + decoder.finish()]
     return found
 
 
@@ -147,7 +193,7 @@ def othersOutline(message: Message) -> list[object]:
     if message.get_content_type() == "message/rfc822":
         (inner,) = message.get_payload()
         return ["message", othersOutline(inner)]
-    return [message.get_payload().encode("ascii")]
+    return [message.get_payload().encode("ascii"), message.get_payload(decode=True)]
 
 
 class OthersTests(SynchronousTestCase):

@@ -7,10 +7,12 @@ from __future__ import annotations
 import mmap
 import tempfile
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from osxmail.mail import mime
 from osxmail.mail.mime import (
     MAX_CANDIDATES,
     MAX_DEPTH,
@@ -342,6 +344,71 @@ pieces = st.sampled_from(
 )
 
 
+class Utf8Tests(SynchronousTestCase):
+    """
+    What clients see that take UTF-8 in quoted strings.
+    """
+
+    def utf8(self, text: str) -> tuple[bytes, bytes, bytes] | None:
+        return renderMessage(text.encode("utf-8", "surrogateescape")).utf8
+
+    def test_onlyWhereItDiffers(self) -> None:
+        self.assertIsNone(self.utf8("Subject: x\r\n\r\nKörper\r\n"))
+        self.assertIsNone(self.utf8("X-Other: Grüße\r\nSubject: x\r\n\r\n"))
+        self.assertIsNone(self.utf8("Subject: Gr\udcfc\udcdfe\r\n\r\n"))
+        self.assertIsNotNone(self.utf8("Subject: Grüße\r\n\r\n"))
+
+    def test_envelope(self) -> None:
+        found = self.utf8('Subject: "Grüße" \\ x\ty\r\nFrom: Jörg <jörg@müller.test>\r\nTo: a@\udcff.test\r\n\r\n')
+        assert found is not None
+        envelope = found[0].decode()
+        self.assertIn(r'(NIL "\"Grüße\" \\ x y" (("Jörg" NIL "jörg" "müller.test"))', envelope)
+        # What is no UTF-8 is never shown as it is.
+        self.assertIn('(NIL NIL "a" "=?unknown-8bit?B?/y50ZXN0?=")', envelope)
+
+    def test_structure(self) -> None:
+        found = self.utf8(
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; name=ä\r\n"
+            "Content-Description: Übersicht\r\nContent-Disposition: attachment; filename=ß.txt\r\n\r\nx\r\n--b\r\n"
+            "Content-Type: message/rfc822\r\n\r\nSubject: Ärger\r\n\r\n--b--\r\n"
+        )
+        assert found is not None
+        body, structure = found[1].decode(), found[2].decode()
+        self.assertIn('("text" "plain" ("name" "ä") NIL "Übersicht" "7bit" 1 0', body)
+        self.assertIn('("attachment" ("filename" "ß.txt"))', structure)
+        self.assertIn('(NIL "Ärger" NIL', structure)
+
+    def test_global(self) -> None:
+        """
+        RFC 6532: a message/global is a message to who takes UTF-8, and a type like any other to who does not.
+        """
+        inner = "Subject: Ärger\r\n\r\nx"
+        part = f"Content-Type: message/global\r\n\r\n{inner}"
+        text = f"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{part}\r\n--b--"
+        rendering = renderMessage(text.encode())
+        self.assertIn(b'(("message" "global" NIL NIL NIL "7bit" 20) "mixed")', rendering.body)
+        assert rendering.utf8 is not None
+        self.assertIn(
+            '("message" "global" NIL NIL NIL "7bit" 20 (NIL "Ärger" NIL NIL NIL NIL NIL NIL NIL NIL) ("text"',
+            rendering.utf8[1].decode(),
+        )
+        self.assertEqual(sectionRange(rendering, (1,), "TEXT"), (len(text.encode()) - 8, 1))
+
+    def test_partsAreTheSame(self) -> None:
+        """
+        Where the first walk had no room for more, the second ends, though it has room.
+        """
+        self.patch(mime, "MAX_RENDERED_OCTETS", 700)
+        part = "--b\r\nContent-Description: Grüße aus der Ferne\r\n\r\nx\r\n"
+        text = "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 30 + "--b--\r\n"
+        rendering = renderMessage(text.encode())
+        count = len(rendering.part.children)
+        self.assertLess(count, 10)
+        assert rendering.utf8 is not None
+        self.assertEqual(rendering.bodystructure.count(b'("text" '), count)
+        self.assertEqual(rendering.utf8[2].count(b'("text" '), count)
+
+
 class GarbageTests(SynchronousTestCase):
     """
     Anything has a structure.
@@ -354,9 +421,14 @@ class GarbageTests(SynchronousTestCase):
         for rendered in (rendering.envelope, rendering.body, rendering.bodystructure):
             self.assertTrue(rendered.isascii() and balanced(rendered), rendered)
             self.assertFalse({0, 10, 13} & set(rendered), rendered)
-        self.assertEqual(
-            Rendering.decode(rendering.encode(), rendering.envelope, rendering.body, rendering.bodystructure), rendering
-        )
+        kept = Rendering.decode(rendering.encode(), rendering.envelope, rendering.body, rendering.bodystructure)
+        self.assertEqual(kept, evolve(rendering, utf8=None))
+        if rendering.utf8 is not None:
+            self.assertNotEqual(rendering.utf8, (rendering.envelope, rendering.body, rendering.bodystructure))
+            for rendered in rendering.utf8:
+                rendered.decode("utf-8")
+                self.assertTrue(balanced(rendered), rendered)
+                self.assertFalse({0, 10, 13} & set(rendered), rendered)
         self.assertEqual(rendering.part.endOffset, len(message))
         for part in rendering.part.walk():
             self.assertTrue(part.headerOffset <= part.bodyOffset <= part.endOffset)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from osxmail.errors import NoSuchMailbox
 from osxmail.interfaces import IMailbox
 from osxmail.mail.address import Address
+from osxmail.mail.mime import renderMessage
 from osxmail.store import renderings
 from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
 
@@ -67,6 +68,32 @@ class RenderingRowsTests(TestCase):
         moved = await other.renderings([1, 2], ["threadid", "emailid"])
         self.assertEqual([texts for _, texts in moved], [found[1][1], found[3][1]])
 
+    async def test_utf8(self) -> None:
+        """
+        For who takes it, UTF-8 where the message has it; else what everybody sees.
+        """
+        names = ["body", "envelope", "bodystructure"]
+        texts = [
+            "Subject: Grüße\r\nContent-Description: für Dich\r\n\r\n".encode(),
+            b"Subject: plain\r\n\r\n",
+            b"Subject: \xff\r\n\r\n",
+        ]
+        await self.fill(*texts)
+        wanted = [renderMessage(text) for text in texts]
+        found = await self.inbox.renderings([1, 2, 3], names)
+        plain = [(each.body, each.envelope, each.bodystructure) for each in wanted]
+        self.assertEqual(found, list(enumerate(plain, 1)))
+        found = await self.inbox.renderings([1, 2, 3], names, isUtf8=True)
+        assert wanted[0].utf8 is not None and wanted[1].utf8 is None and wanted[2].utf8 is None
+        envelope, body, structure = wanted[0].utf8
+        self.assertEqual(found, list(enumerate([(body, envelope, structure), *plain[1:]], 1)))
+        self.assertIn("Grüße", envelope.decode())
+        # Rows of a store that was upgraded have nothing there.
+        await self.store.database.write(lambda txn: txn.execute("UPDATE rendering SET utf8 = NULL"))
+        self.assertEqual(
+            await self.inbox.renderings([1, 2, 3], names, isUtf8=True), await self.inbox.renderings([1, 2, 3], names)
+        )
+
     async def test_bounded(self) -> None:
         self.patch(renderings, "RENDERINGS_OCTETS", 30)
         await self.fill(*[b"\r\n"] * 9)
@@ -77,7 +104,7 @@ class RenderingRowsTests(TestCase):
         self.assertEqual([uid for uid, _ in found], [2])
 
     async def test_refused(self) -> None:
-        await self.assertFailure(self.inbox.renderings([1], ["uid"]), ValueError)  # type: ignore[attr-defined]
+        await self.assertFailure(self.inbox.renderings([1], ["uid"]), ValueError)
         drafts = await self.account.mailbox("Drafts")
         await self.account.deleteMailbox("Drafts")
-        await self.assertFailure(drafts.renderings([1], ["savedate"]), NoSuchMailbox)  # type: ignore[attr-defined]
+        await self.assertFailure(drafts.renderings([1], ["savedate"]), NoSuchMailbox)

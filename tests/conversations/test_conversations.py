@@ -9,6 +9,7 @@ C{@ peer ADDRESS}       whence the client comes; 192.0.2.1 otherwise
 C{@ set KEY = VALUE}    a setting
 C{@ tls no}             the listener has no certificate
 C{@ denied LOGIN}       this person may use neither POP nor IMAP
+C{@ bound NAME = N}     a constant of ours, by its full name, is this number: a limit that is met sooner
 C{@ message TEXT}       a message in anna's INBOX, with escapes (pop3, imap)
 ======================  ==================================================================================
 
@@ -24,6 +25,7 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
+from twisted.python.reflect import namedModule
 from twisted.trial.unittest import TestCase
 
 from osxmail.protocols.base import Gate, GateFactory
@@ -55,6 +57,7 @@ class World:
         self.settings = FakeSettings({"auth.failure_delay": "0s"})
         self.hasTLS = True
         self.messages: list[str] = []
+        self.bounds: list[tuple[str, str, float]] = []
         denied = set()
         for key, value in dialogue.world:
             match key:
@@ -65,6 +68,10 @@ class World:
                 case "set":
                     name, _equals, text = value.partition(" = ")
                     self.settings.change(name, text)
+                case "bound":
+                    name, _equals, text = value.partition(" = ")
+                    module, _dot, constant = name.rpartition(".")
+                    self.bounds.append((module, constant, float(text) if "." in text else int(text)))
                 case "tls":
                     self.hasTLS = value != "no"
                 case "denied":
@@ -148,6 +155,9 @@ class ConversationTests(TestCase):
     async def _replay(self, path: Path) -> None:
         dialogue = read(path)
         world = World(path.parent.name, dialogue)
+        for module, constant, number in world.bounds:
+            assert hasattr(namedModule(module), constant), f"{path}: there is no {module}.{constant}"
+            self.patch(namedModule(module), constant, number)
         factory = await world.open()
 
         def connect() -> tuple[Gate, Transport]:

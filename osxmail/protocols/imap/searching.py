@@ -35,6 +35,7 @@ from osxmail.mail.sequenceset import MAX_NUMBER
 from osxmail.mail.sortcriteria import SortCriterion
 from osxmail.protocols.imap.changes import SLICE_MESSAGES
 from osxmail.protocols.imap.contexts import Context
+from osxmail.protocols.imap.progress import Progress
 from osxmail.protocols.imap.results import concerned, correlator, writeExtended, writePlain
 from osxmail.protocols.imap.selected import SelectedView, slices
 from osxmail.protocols.imap.snapshotsearch import Test, compiled
@@ -192,7 +193,7 @@ async def _inSnapshot(session: Imap, view: SelectedView, test: Test, keys: int) 
 
 
 async def _inStore(session: Imap, view: SelectedView, key: SearchKey) -> list[int]:
-    uids: list[int] = await session.whileClientIsThere(view.mailbox.search(key))
+    uids: list[int] = await session.whileClientIsThere(view.mailbox.search(key, None, Progress(session)))
     return await indexesOf(session, view, uids)
 
 

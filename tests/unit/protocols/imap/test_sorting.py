@@ -7,6 +7,8 @@ from __future__ import annotations
 import random
 import re
 
+from osxmail.mail.searchkeys import All
+from osxmail.mail.sortcriteria import SortCriterion
 from osxmail.protocols.imap import sorting
 from tests.fakes.mailstores import put
 from tests.unit.protocols.imap.sessions import SessionCase
@@ -43,3 +45,27 @@ class SnapshotTests(SessionCase):
         ]:
             said = await client.do(b"SORT %b UTF-8 ALL" % command)
             self.assertEqual(numbersOf(said), [m[0] for m in sorted(messages, key=rank)])
+
+    async def test_inTheStore(self) -> None:
+        """
+        More messages than are sorted here, or keys that memory does not know, are the store's; the answer is the same.
+        """
+        await self.fill(b"Subject: a\r\n\r\n333\r\n", b"Subject: b\r\n\r\n1\r\n", b"Subject: c\r\n\r\n22\r\n")
+        client = await self.selected()
+        here = numbersOf(await client.do(b"SORT (SIZE) UTF-8 ALL"))
+        self.patch(sorting, "MAX_SORTED_HERE", 2)
+        self.assertEqual(numbersOf(await client.do(b"SORT (SIZE) UTF-8 ALL")), here)
+        self.assertEqual(here, [2, 3, 1])
+
+    async def test_notToldYet(self) -> None:
+        """
+        A message that has arrived meanwhile has no number.
+        """
+        await self.fill(b"Subject: a\r\n\r\n333\r\n", b"Subject: b\r\n\r\n1\r\n")
+        client = await self.selected()
+        view = client.gate.selectedView()
+        await self.fill(b"Subject: c\r\n\r\n22\r\n")
+        for most in (sorting.MAX_SORTED_HERE, 0):
+            self.patch(sorting, "MAX_SORTED_HERE", most)
+            indexes = await sorting.sorted_(client.gate, view, All(), [SortCriterion("SIZE")])
+            self.assertEqual(indexes, [1, 0])

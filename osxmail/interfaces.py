@@ -418,6 +418,16 @@ class IMailbox(Interface):
         @raise osxmail.errors.LimitExceeded: too many keywords in the mailbox.
         """
 
+    def replace(uid: int, target: IMailbox, message: NewMessage) -> Deferred[Appended]:
+        """
+        Remove a message and add one to C{target}, which may be this mailbox, in its place; the quota counts the
+        difference.
+
+        @raise osxmail.errors.NoSuchMessage: there is none to be removed; nothing was added.
+        @raise osxmail.errors.OverQuota: nothing was removed.
+        @raise osxmail.errors.LimitExceeded: too many keywords in C{target}.
+        """
+
     def messages(uids: Sequence[int]) -> Deferred[list[tuple[int, IMessage]]]:
         """
         Messages to read, in one hop; at most 100 at a time.

@@ -15,15 +15,17 @@ from functools import partial
 from attrs import define
 from twisted.internet.defer import Deferred
 
-from osxmail.errors import LimitExceeded, NoSuchMailbox, OverQuota
+from osxmail.errors import LimitExceeded, NoSuchMailbox, NoSuchMessage, OverQuota
 from osxmail.interfaces import NewMessage
 from osxmail.mail.acceptance import Acceptance, Accepted, Append, Appended, QueueRecipient
 from osxmail.mail.header import headerEnd
 from osxmail.mail.mailboxname import INBOX, normalizeMailboxName
 from osxmail.mail.mime import Rendering, renderMessage
 from osxmail.store.accountrows import MAX_ACCOUNTS_REMEMBERED, findAccount_txn, findMailbox_txn, makeAccount_txn
+from osxmail.store.changes import Delta
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
+from osxmail.store.expunging import remove_txn
 from osxmail.store.flagging import flagBits_txn
 from osxmail.store.incoming import Incoming
 from osxmail.store.octets import Octets
@@ -60,6 +62,7 @@ class Batch:
 
     @ivar flags: of each.
     @ivar dates: of each, seconds since the epoch.
+    @ivar freedOctets: what the same transaction has removed from the account: that much may come whatever the quota.
     """
 
     accountId: str
@@ -68,6 +71,7 @@ class Batch:
     renderings: list[Rendering]
     flags: list[Sequence[str]]
     dates: list[float]
+    freedOctets: int = 0
 
     def release(self) -> None:
         """
@@ -193,6 +197,57 @@ class Accepting:
             raise
         return appended
 
+    def replace(
+        self,
+        sourceId: int,
+        uid: int,
+        accountId: str,
+        mailboxId: int,
+        message: NewMessage,
+        vanished: Callable[[int, Delta], object],
+    ) -> Deferred[Appended]:
+        """
+        See L{osxmail.interfaces.IMailbox.replace}.
+
+        @param vanished: called on the reactor after the commit, with what has left the source.
+        """
+        return Deferred.fromCoroutine(self._replace(sourceId, uid, accountId, mailboxId, message, vanished))
+
+    async def _replace(
+        self,
+        sourceId: int,
+        uid: int,
+        accountId: str,
+        mailboxId: int,
+        message: NewMessage,
+        vanished: Callable[[int, Delta], object],
+    ) -> Appended:
+        batch = await self.prepareBatch(accountId, mailboxId, [message])
+
+        def write_txn(txn: Transaction) -> Appended:
+            row = txn.execute(
+                """SELECT message.size, mailbox.account_id = (SELECT account_id FROM mailbox WHERE id = ?)
+                    FROM message JOIN mailbox ON mailbox.id = message.mailbox_id
+                    WHERE message.mailbox_id = ? AND message.uid = ?""",
+                (mailboxId, sourceId, uid),
+            ).fetchone()
+            delta = remove_txn(txn, sourceId, [uid])
+            if row is None or delta is None:
+                raise NoSuchMessage("the message to be replaced is gone")
+            batch.freedOctets = row[0] if row[1] else 0
+            # Before what comes: a snapshot takes changes over in the order of their MODSEQs.
+            txn.afterCommit(partial(vanished, sourceId, delta))
+            (result,) = self.appendAll_txn(txn, [batch])
+            if isinstance(result, Exception):
+                raise result
+            return result[0]
+
+        try:
+            return await self._database.write(write_txn, sum(map(_heldOctets, batch.incomings)))
+        except BaseException:
+            batch.release()
+            raise
+
     async def prepareBatch(self, accountId: str, mailboxId: int, messages: Sequence[NewMessage]) -> Batch:
         """
         What L{appendAll_txn} wants; one who calls it in a transaction of its own calls C{Batch.release()} on failure.
@@ -307,14 +362,16 @@ class Accepting:
         if item.mailboxId not in placing:
             return NoSuchMailbox("deleted meanwhile")
         octets = sum(incoming.sizeOctets for incoming in item.incomings)
-        if not placing.takeRoom(item.mailboxId, octets, None, len(item.incomings)):
+        if octets <= item.freedOctets:
+            placing.count(item.mailboxId, octets, len(item.incomings))
+        elif not placing.takeRoom(item.mailboxId, octets, None, len(item.incomings)):
             return OverQuota("the account has no room for the messages")
         names = dict.fromkeys(flag for flags in item.flags for flag in flags)
         try:
             # All at once: where there are too many keywords, none is made.
             bits = flagBits_txn(txn, item.mailboxId, names) if names else 0
         except LimitExceeded as error:
-            placing.giveRoomBack(item.mailboxId, octets, len(item.incomings))
+            placing.count(item.mailboxId, -octets, -len(item.incomings))
             return error
         if not bits or len(item.flags) == 1:
             return [bits] * len(item.flags)

@@ -203,6 +203,16 @@ class Mailbox:
         appended = self._parts.accepting.append(self._accountId, self.mailboxId, messages)
         return appended.addCallback(self._caughtUp, (self.mailboxId,))
 
+    def replace(self, uid: int, target: IMailbox, message: NewMessage) -> Deferred[Appended]:
+        """
+        See L{IMailbox.replace}.
+        """
+        assert isinstance(target, Mailbox)
+        replaced = self._parts.accepting.replace(
+            self.mailboxId, uid, target._accountId, target.mailboxId, message, self._parts.shelf.offer
+        )
+        return replaced.addCallback(self._caughtUp, (self.mailboxId, target.mailboxId))
+
     def storeFlags(
         self, uids: Sequence[int], operation: str, flags: Sequence[str], unchangedSince: int | None = None
     ) -> Deferred[FlagsStored]:

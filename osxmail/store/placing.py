@@ -141,13 +141,13 @@ class Placing:
         quota.newMessages += messages
         return True
 
-    def giveRoomBack(self, mailboxId: int, sizeOctets: int, messages: int) -> None:
+    def count(self, mailboxId: int, sizeOctets: int, messages: int) -> None:
         """
-        Nothing comes of what L{takeRoom} has counted.
+        As L{takeRoom}, whatever the quota says; less than nothing takes that back.
         """
         quota = self._places[mailboxId].quota
-        quota.newOctets -= sizeOctets
-        quota.newMessages -= messages
+        quota.newOctets += sizeOctets
+        quota.newMessages += messages
 
     def place(
         self,

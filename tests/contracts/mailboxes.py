@@ -9,8 +9,8 @@ from array import array
 from twisted.internet.defer import DeferredList, gatherResults
 from zope.interface.verify import verifyObject
 
-from osxmail.errors import LimitExceeded, OverQuota
-from osxmail.interfaces import IMailbox, IMessage, ISnapshot
+from osxmail.errors import LimitExceeded, NoSuchMailbox, NoSuchMessage, OverQuota
+from osxmail.interfaces import IMailbox, IMessage, ISnapshot, NewMessage
 from osxmail.mail.flags import ANSWERED, DELETED, FLAGGED, MAX_KEYWORDS, SEEN, flagNames
 from tests.contracts.mailstore import BOB, TEXT, Listener, StoreTools, asynchronous
 from tests.fakes.mailstores import append
@@ -49,6 +49,103 @@ class MailboxContract(StoreTools):
         await append(self.inbox, self.incoming(), (), None)
         changes = await self.inbox.changesSince(0)
         self.assertEqual(changes.changed[0][4], 1_111_111_111)
+
+    @asynchronous
+    async def test_appendAll(self):
+        """
+        Several at once: ascending UIDs, one transaction.
+        """
+        texts = [TEXT, b"Subject: large\r\n\r\n" + b"x" * 70_000, b"Subject: last\r\n\r\n"]
+        messages = [
+            NewMessage(self.incoming(texts[0]), ["\\Seen", "$Work"], 1.0),
+            NewMessage(self.incoming(texts[1]), (), 2.0),
+            NewMessage(self.incoming(texts[2]), ["$Other"], 3.0),
+        ]
+        appended = await self.inbox.appendAll(messages)
+        self.assertEqual([each.uid for each in appended], [1, 2, 3])
+        changes = await self.inbox.changesSince(0)
+        self.assertEqual([(row[1], row[4]) for row in changes.changed], [(SEEN | KEYWORD, 1), (0, 2), (KEYWORD * 2, 3)])
+        for uid, text in enumerate(texts, 1):
+            self.assertEqual(await self.whole(self.inbox, uid), text)
+        self.assertEqual(await self.numbers(), (3, 2, 0, sum(map(len, texts))))
+        quota = await self.account.quota()
+        self.assertEqual((quota.usedOctets, quota.usedMessages), (sum(map(len, texts)), 3))
+        self.assertEqual(await self.inbox.appendAll([]), ())
+
+    @asynchronous
+    async def test_appendAllOrNone(self):
+        await self.fill(1)
+        before = await self.inbox.status()
+        await self.account.setQuota(3 * len(TEXT) - 1)
+        for flags in ([], ["$Fresh"]):
+            messages = [NewMessage(self.incoming(), flags), NewMessage(self.incoming())]
+            await self.assertFailure(self.inbox.appendAll(messages), OverQuota)
+        names = [f"k{number}" for number in range(MAX_KEYWORDS)]
+        messages = [NewMessage(self.incoming(b""), names), NewMessage(self.incoming(b""), ["one-more"])]
+        await self.assertFailure(self.inbox.appendAll(messages), LimitExceeded)
+        self.assertEqual(await self.inbox.status(), before)
+        # One that cannot be had does not stop others that are committed with it; what it had taken is given back.
+        results = await DeferredList(
+            [
+                self.inbox.appendAll([NewMessage(self.incoming()), NewMessage(self.incoming())]),
+                self.inbox.appendAll([NewMessage(self.incoming())]),
+                self.inbox.appendAll([NewMessage(self.incoming(b""), names), NewMessage(self.incoming(b""), ["x"])]),
+                self.inbox.appendAll([NewMessage(self.incoming(TEXT[:-1]), ["$Last"])]),
+            ],
+            consumeErrors=True,
+        )
+        self.assertEqual([isGood for isGood, _ in results], [False, True, False, True])
+        self.assertEqual(await self.flagsOf(self.inbox), {1: 0, 2: 0, 3: KEYWORD})
+        self.assertEqual((await self.account.quota()).usedOctets, 3 * len(TEXT) - 1)
+
+    @asynchronous
+    async def test_replace(self):
+        """
+        RFC 8508: in the same mailbox, and in another.
+        """
+        await self.fill(3, flags=["\\Flagged"])
+        before = await self.inbox.status()
+        text = TEXT + b"more\r\n"
+        replaced = await self.inbox.replace(2, self.inbox, NewMessage(self.incoming(text), ["$Work"], 5.0))
+        self.assertEqual((replaced.mailboxId, replaced.uid), (self.inbox.mailboxId, 4))
+        self.assertEqual(await self.flagsOf(self.inbox), {1: FLAGGED, 3: FLAGGED, 4: KEYWORD})
+        changes = await self.inbox.changesSince(before.highestModseq)
+        self.assertEqual(([row[0] for row in changes.changed], changes.vanished), ([4], (2,)))
+        self.assertEqual(await self.whole(self.inbox, 4), text)
+        drafts = await self.account.mailbox("Drafts")
+        replaced = await self.inbox.replace(1, drafts, NewMessage(self.incoming()))
+        self.assertEqual((replaced.mailboxId, replaced.uid), (drafts.mailboxId, 1))
+        self.assertEqual(await self.numbers(), (2, 2, 0, len(TEXT) + len(text)))
+        self.assertEqual(await self.numbers(drafts), (1, 1, 0, len(TEXT)))
+        quota = await self.account.quota()
+        self.assertEqual((quota.usedOctets, quota.usedMessages), (2 * len(TEXT) + len(text), 3))
+
+    @asynchronous
+    async def test_replaceFails(self):
+        """
+        Nothing goes where nothing comes, and the other way round.
+        """
+        await self.fill(2)
+        before = await self.inbox.status()
+        drafts = await self.account.mailbox("Drafts")
+        await self.assertFailure(self.inbox.replace(9, drafts, NewMessage(self.incoming())), NoSuchMessage)
+        await self.account.setQuota(2 * len(TEXT))
+        await self.assertFailure(self.inbox.replace(1, drafts, NewMessage(self.incoming(TEXT + b"x"))), OverQuota)
+        names = [f"k{number}" for number in range(MAX_KEYWORDS + 1)]
+        await self.assertFailure(self.inbox.replace(1, drafts, NewMessage(self.incoming(), names)), LimitExceeded)
+        await self.account.deleteMailbox("Drafts")
+        await self.assertFailure(self.inbox.replace(1, drafts, NewMessage(self.incoming())), NoSuchMailbox)
+        self.assertEqual(await self.inbox.status(), before)
+        self.assertEqual((await self.account.quota()).usedMessages, 2)
+        # What does not grow comes in though there is too much.
+        await self.account.setQuota(1)
+        await self.inbox.replace(1, self.inbox, NewMessage(self.incoming()))
+        await self.account.setQuota(2 * len(TEXT))
+        # Another's message gives no room here.
+        bob = await (await self.store.account("bob-id", BOB)).mailbox("INBOX")
+        await append(bob, self.incoming())
+        await self.assertFailure(bob.replace(1, self.inbox, NewMessage(self.incoming())), OverQuota)
+        self.assertEqual((await bob.status()).messages, 1)
 
     @asynchronous
     async def test_messagesOfAllSizes(self):

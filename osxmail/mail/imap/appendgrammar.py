@@ -10,6 +10,7 @@ from enum import Enum
 from attrs import frozen
 
 from osxmail.mail.imap.reader import BadCommand, Cursor
+from osxmail.mail.sequenceset import SequenceSet
 
 MAX_URL_OCTETS = 4096
 
@@ -46,6 +47,19 @@ class MessageHead:
     flags: tuple[str, ...]
     internalDate: float | None
     content: Content
+
+
+def parseReplaced(cursor: Cursor) -> SequenceSet:
+    """
+    The one message that REPLACE names, and the space behind it.
+
+    @raise BadCommand:
+    """
+    messages = cursor.sequenceSet()
+    if messages.hasSaved or len(messages.parts) != 1 or messages.parts[0][0] != messages.parts[0][1]:
+        raise BadCommand("one message expected")
+    cursor.space()
+    return messages
 
 
 def parseMessageHead(cursor: Cursor) -> MessageHead:

@@ -1,19 +1,18 @@
 # -*- test-case-name: tests.unit.protocols.imap.test_appending -*-
 """
 Messages that come in by IMAP: APPEND (RFC 3501 6.3.11), of several messages (MULTIAPPEND, RFC 3502), of octets that are
-here already (CATENATE, RFC 4469), in UTF-8 (RFC 6855 4) and with NULs (BINARY, RFC 3516 4.4).
+here already (CATENATE, RFC 4469), in UTF-8 (RFC 6855 4) and with NULs (BINARY, RFC 3516 4.4); and REPLACE (RFC 8508).
 
 What speaks against a message is said before its octets come, and they are streamed into the store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING
 
-from osxmail.errors import LimitExceeded, NoSuchMailbox, OverQuota, TooLarge
+from osxmail.errors import LimitExceeded, NoSuchMailbox, NoSuchMessage, NotAllowed, OverQuota, TooLarge
 from osxmail.interfaces import IIncoming, NewMessage
-from osxmail.mail.acceptance import Appended
 from osxmail.mail.imap.appendgrammar import (
     Content,
     MessageHead,
@@ -21,6 +20,7 @@ from osxmail.mail.imap.appendgrammar import (
     closesUtf8,
     parseMessageHead,
     parsePartHead,
+    parseReplaced,
     parseUrl,
 )
 from osxmail.mail.imap.reader import BadCommand
@@ -186,32 +186,85 @@ async def append(session: Imap, arguments: Arguments) -> bytes:
     """
     APPEND: all of its messages or none.
     """
+    return await _answered(_append(session, arguments))
+
+
+async def _answered(work: Awaitable[bytes]) -> bytes:
     try:
-        await arguments.keep()
-        name = arguments.cursor.mailbox()
-        # A command that is none is told so first, whatever mailbox it names.
-        head = parseMessageHead(arguments.cursor)
-        place = await session.namespaces.find(name, "i")
-        appended = await _appended(session, place, head, arguments)
+        return await work
     except NoSuchMailbox:
         return TRY_CREATE
     except Refused as refusal:
         return refusal.reply
     except BadUrl as error:
         return badUrl(error)
-    uids = renderSet([each.uid for each in appended])
-    return b"OK [APPENDUID %d %b] APPEND completed" % (appended[0].uidvalidity, uids)
 
 
-async def _appended(session: Imap, place: Place, head: MessageHead, arguments: Arguments) -> tuple[Appended, ...]:
+async def _target(session: Imap, arguments: Arguments) -> tuple[Place, MessageHead]:
+    """
+    The mailbox that is named, and what stands before the first message.
+    """
+    await arguments.keep()
+    name = arguments.cursor.mailbox()
+    # A command that is none is told so first, whatever mailbox it names.
+    head = parseMessageHead(arguments.cursor)
+    return await session.namespaces.find(name, "i"), head
+
+
+async def _append(session: Imap, arguments: Arguments) -> bytes:
+    place, head = await _target(session, arguments)
     arrivals = Arrivals(session, place)
     try:
         await arrivals.receive(head, arguments)
         while not arguments.isAtEnd:
             await arrivals.receive(parseMessageHead(arguments.cursor), arguments)
-        return await place.mailbox.appendAll(arrivals.messages)
+        appended = await place.mailbox.appendAll(arrivals.messages)
     finally:
         arrivals.abort()
+    uids = renderSet([each.uid for each in appended])
+    return b"OK [APPENDUID %d %b] APPEND completed" % (appended[0].uidvalidity, uids)
+
+
+async def replace(session: Imap, arguments: Arguments) -> bytes:
+    """
+    REPLACE (RFC 8508): a message comes, and one of the selected mailbox goes.
+    """
+    return await _answered(_replace(session, arguments, isUid=False))
+
+
+async def replaceByUid(session: Imap, arguments: Arguments) -> bytes:
+    """
+    UID REPLACE (RFC 8508 3.3).
+    """
+    return await _answered(_replace(session, arguments, isUid=True))
+
+
+async def _replace(session: Imap, arguments: Arguments, isUid: bool) -> bytes:
+    view = session.selectedView()
+    messages = parseReplaced(arguments.cursor)
+    place, head = await _target(session, arguments)
+    # RFC 8508 4.1: what STORE +FLAGS \Deleted and EXPUNGE need.
+    if view.isReadOnly or not view.rights.issuperset("te"):
+        raise NotAllowed("messages may not be removed here")
+    ranges = view.indexRanges(messages, isUid)
+    uids = [uid for each in ranges for uid in view.uidsOf(each)]
+    if len(uids) != 1:
+        raise NoSuchMessage("there is none to be replaced")
+    freedOctets = 0
+    if session.place is not None and session.place.account.accountId == place.account.accountId:
+        await view.snapshot.loaded()
+        freedOctets = view.snapshot.sizes[view.snapshot.indexOf(uids[0])]
+    arrivals = Arrivals(session, place, freedOctets)
+    try:
+        await arrivals.receive(head, arguments)
+        if not arguments.isAtEnd:
+            raise BadCommand("one message and nothing behind it")  # RFC 8508 4.7
+        appended = await view.mailbox.replace(uids[0], place.mailbox, arrivals.messages[0])
+    finally:
+        arrivals.abort()
+    # RFC 8508 4.3: APPENDUID comes before the EXPUNGE, which tellChanges writes.
+    session.write(b"* OK [APPENDUID %d %d] Replaced\r\n" % (appended.uidvalidity, appended.uid))
+    return b"OK REPLACE completed"
 
 
 def badUrl(error: BadUrl) -> bytes:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from osxmail.errors import NotAllowed, NotFound, ParseError
+from osxmail.errors import NotAllowed, NotFound, ParseError, StoreDamaged
 from osxmail.interfaces import IMailbox, IMessage
 from osxmail.mail.imap.url import ImapUrl, parseImapUrl
-from osxmail.protocols.imap.sections import Found, Pace, Sections
+from osxmail.protocols.imap.derived import Pace
+from osxmail.protocols.imap.sections import Found, Sections
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -48,7 +49,7 @@ class Source:
         """
         How much it is.
         """
-        return self.found.length if self.found.octets is None else len(self.found.octets)
+        return self.found.length
 
     async def copy(self, write: Callable[[bytes], Deferred[None] | None]) -> None:
         """
@@ -56,20 +57,25 @@ class Source:
         """
         found = self.found
         if found.octets is not None:
-            waiting = write(found.octets)
-            if waiting is not None:
-                await waiting
-            return
-        offset, left = found.offset, found.length
-        while left:
-            chunk = await self.message.read(offset, min(left, READ_OCTETS))
-            if not chunk:
-                raise EOFError("a message has fewer octets than its size says")
-            offset += len(chunk)
-            left -= len(chunk)
-            waiting = write(chunk)
-            if waiting is not None:
-                await waiting
+            await _written(write, found.octets)
+        elif found.derived is not None:
+            making = found.derived.making()
+            while piece := await making.next():
+                await _written(write, piece)
+        else:
+            offset, end = found.offset, found.offset + found.length
+            while offset < end:
+                piece = await self.message.read(offset, min(end - offset, READ_OCTETS))
+                if not piece:
+                    raise StoreDamaged("a message has fewer octets than its size says")
+                await _written(write, piece)
+                offset += len(piece)
+
+
+async def _written(write: Callable[[bytes], Deferred[None] | None], piece: bytes) -> None:
+    waiting = write(piece)
+    if waiting is not None:
+        await waiting
 
 
 async def locate(session: Imap, raw: bytes) -> Source:
@@ -103,9 +109,7 @@ async def sourceIn(session: Imap, mailbox: IMailbox, url: ImapUrl, raw: bytes) -
     if not rows:
         raise BadUrl(raw)
     message = rows[0][1]
-    sections = Sections(message, Pace(session.letOthers))
-    await sections.prepare([url.section])
-    found = sections.find(url.section)
+    (found,) = await Sections(message, Pace(session.letOthers)).find([url.section])
     if found.announcement.endswith(b" NIL"):
         raise BadUrl(raw)
     return Source(message, found)

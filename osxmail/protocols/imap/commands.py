@@ -69,6 +69,8 @@ COMMANDS: dict[str, Rule] = {
     "LSUB": Rule(INSIDE, mailboxes.listSubscribed),
     "STATUS": Rule(INSIDE, mailboxes.status),
     "APPEND": Rule(INSIDE, appending.append, isPulled=True),
+    "REPLACE": Rule(SELECTED, appending.replace, isPulled=True),
+    "UID REPLACE": Rule(SELECTED, appending.replaceByUid, isPulled=True),
     "IDLE": Rule(INSIDE, changes.idle),
     "CHECK": Rule(SELECTED, entering.noop),
     "CLOSE": Rule(SELECTED, selecting.close),

@@ -29,12 +29,16 @@ _SEARCHING = (
     b"CONTEXT=SEARCH CONTEXT=SORT SEARCH=FUZZY INPROGRESS I18NLEVEL=1"
 )
 
+#: What the commands that carry messages can.
+_APPENDING = b"MULTIAPPEND CATENATE REPLACE APPENDLIMIT=%d"
+
 
 def capabilities(session: Imap) -> bytes:
     """
     What we can, as this session is now.
     """
-    words = [_ALWAYS, _SEARCHING]
+    # RFC 7889 2: a limit that is the same for all mailboxes is told here.
+    words = [_ALWAYS, _SEARCHING, _APPENDING % session.entrance.settings.octets("imap.append_limit")]
     if session.account is None:
         mechanisms = session.doorkeeper.mechanisms
         if session.entrance.tls is not None and not session.isSecure:

@@ -278,6 +278,7 @@ async def _numbers(
         "SIZE": status.sizeOctets,
         "DELETED": status.deleted,
         "MAILBOXID": _mailboxId(status.mailboxId),
+        "APPENDLIMIT": session.entrance.settings.octets("imap.append_limit"),
     }
     if "RECENT" in items:
         recent = 0

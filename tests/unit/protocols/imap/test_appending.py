@@ -91,6 +91,68 @@ class BoundsTests(AppendingCase):
         self.assertIn(b"OK", await client.do(b"NOOP"))
 
 
+class ReplaceTests(AppendingCase):
+    async def entered(self) -> Client:
+        return await self.selected()
+
+    async def test_quota(self) -> None:
+        """
+        RFC 8508 3.4: the difference counts.
+        """
+        account = await self.store.existingAccount("id-anna")
+        assert account is not None
+        await self.fill(TEXT, TEXT)
+        client = await self.entered()
+        await account.setQuota(2 * len(TEXT))
+        self.assertIn(b"OK REPLACE", await client.do(b"REPLACE 1 Drafts" + literal(TEXT)))
+        self.assertIn(b"NO [OVERQUOTA]", await client.do(b"REPLACE 1 Drafts" + literal(TEXT + b"x")))
+        self.assertEqual((await account.quota()).usedOctets, 2 * len(TEXT))
+        self.assertEqual(await self.count(), 1)
+        # Where there is too much already, less may take its place.
+        await account.setQuota(10)
+        self.assertIn(b"OK REPLACE", await client.do(b"REPLACE 1 Drafts" + literal(TEXT[:-1])))
+        quota = await account.quota()
+        self.assertEqual((quota.usedOctets, quota.usedMessages), (2 * len(TEXT) - 1, 2))
+
+    async def test_quotaIsAskedEarly(self) -> None:
+        account = await self.store.existingAccount("id-anna")
+        assert account is not None
+        await self.fill(TEXT + b"x" * 70_000)
+        client = await self.entered()
+        await account.setQuota(75_000)
+        client.send(b"a REPLACE 1 INBOX {80000}\r\n")
+        await client.until(b"a NO [OVERQUOTA]")
+        self.assertIn(b"OK REPLACE", await client.do(b"REPLACE 1 INBOX" + literal(TEXT + b"x" * 70_000)))
+
+    async def test_storeFails(self) -> None:
+        """
+        Nothing comes and nothing goes; what came is given back.
+        """
+        await self.fill(TEXT, TEXT)
+        client = await self.entered()
+        made = self.watch()
+
+        def failing(*args: object) -> None:
+            raise StoreFull("full")
+
+        self.patch(self.store.octets, "putAll_txn", failing)
+        said = await client.do(b"REPLACE 1 INBOX" + literal(TEXT))
+        self.assertRegex(said, rb"^t\d+ NO \[LIMIT\]")
+        self.assertEqual([place._isGone for place in made], [True])
+        self.assertEqual(await self.count(), 2)
+
+    async def test_uidOnly(self) -> None:
+        """
+        RFC 9586 3.3: REPLACE comes as UID REPLACE.
+        """
+        await self.fill(TEXT)
+        client = await self.entered()
+        await client.do(b"ENABLE UIDONLY")
+        self.assertIn(b"BAD [UIDREQUIRED]", await client.do(b"REPLACE 1 INBOX" + literal(TEXT)))
+        said = await client.do(b"UID REPLACE 1 INBOX" + literal(TEXT))
+        self.assertRegex(said, rb"(?s)^\* OK \[APPENDUID \d+ 2\].*\* VANISHED 1\r\n.*OK REPLACE")
+
+
 class FailureTests(AppendingCase):
     async def test_middle(self) -> None:
         """

@@ -159,7 +159,7 @@ def measure(bench: Bench, only: tuple[str, ...] = ()) -> None:
         for number in range(bench.rounds):
             visits = [_Visit(server, mailbox, copy, IMAP(server)) for server in bench.servers]
             for step in _steps(mailbox, copy):
-                if only and not any(part in step.name for part in (*only, "SELECT, again")):
+                if only and not any(part in step.name for part in (*only, "SELECT, again", "COPY")):
                     continue
                 line = Line(section, step.name, ratio=step.ratio)
                 # The other one first, each second time.

@@ -6,6 +6,7 @@ Flags and keywords of messages (RFC 3501 2.3.2, RFC 7162 3.1).
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterable, Sequence
 
 from osxmail.errors import LimitExceeded, NoSuchMailbox
@@ -13,9 +14,7 @@ from osxmail.mail.acceptance import FlagsStored
 from osxmail.mail.flags import DELETED, FIRST_KEYWORD_BIT, MAX_KEYWORDS, SEEN, SYSTEM_FLAGS, normalizeFlag
 from osxmail.store.changes import FlagChange
 from osxmail.store.connection import Transaction
-from osxmail.store.numbers import UidCondition, ascending, numbersFrom
-
-_SMALL = 1_000  # UIDs that are listed by the statement that counts them
+from osxmail.store.numbers import UidCondition, numbersFrom
 
 #: What the flags of a message become, by operation.
 _BECOMES = {"+": "(flags | :bits)", "-": "(flags & ~:bits)", "=": ":bits"}
@@ -105,31 +104,47 @@ def storeFlags_txn(
         where += " AND modseq <= :since"
     becomes = _BECOMES[operation]
     where += f" AND flags <> {becomes}"
-    # Large sets mostly have no gap, and then the first and the last say it all; small ones cost nothing.
-    isSmall = len(uids) <= _SMALL
-    text = ", group_concat(uid)" if isSmall else ", NULL"
-    source = f"(SELECT uid, flags FROM message WHERE {where} ORDER BY uid)"
-    seenBy, deletedBy = (f"sum(({becomes} >> {bit} & 1) - (flags >> {bit} & 1))" for bit in (0, 3))
-    if operation != "=" and not bits & (SEEN | DELETED):
-        seenBy = deletedBy = "0"
-    count, first, last, seen, deleted, listed = txn.execute(
-        f"SELECT count(*), min(uid), max(uid), {seenBy}, {deletedBy}{text} FROM {source}", args
-    ).fetchone()
+    # What a change of one of these flags does to the counts is known without looking at each message.
+    counted = bits & (SEEN | DELETED)
+    isPlain = operation != "=" and counted in (0, bits) and counted in (0, SEEN, DELETED)
+    sums = None if isPlain else _sums_txn(txn, where, becomes, args)
+    txn.execute(f"UPDATE message SET flags = {becomes}, modseq = :modseq WHERE {where}", args)
+    count = txn.changedRows
     if not count:
         return FlagsStored(0, (), tuple(refused)), None
-    if not isSmall and last - first + 1 != count:
-        (listed,) = txn.execute(f"SELECT group_concat(uid) FROM {source}", args).fetchone()
-    txn.execute(f"UPDATE message SET flags = {becomes}, modseq = :modseq WHERE {where}", args)
+    change = count if operation == "+" else -count
+    seen, deleted = sums or (change if counted == SEEN else 0, change if counted == DELETED else 0)
     txn.execute(
         """UPDATE mailbox SET highestmodseq = ?1, flags_modseq = ?1, unseen = unseen - ?2, deleted = deleted + ?3
             WHERE id = ?4""",
         (modseq, seen, deleted, mailboxId),
     )
-    changed = ascending(first, last, count, listed)
+    changed = array("I", uids) if count == len(uids) else _withModseq_txn(txn, mailboxId, modseq, condition)
     return (
         FlagsStored(modseq, tuple(changed), tuple(refused)),
         FlagChange(modseq - 1, modseq, changed, operation, bits),
     )
+
+
+def _sums_txn(txn: Transaction, where: str, becomes: str, args: dict[str, object]) -> tuple[int, int]:
+    """
+    How many more messages will have C{\\Seen}, and C{\\Deleted}.
+    """
+    seen, deleted = (f"({becomes} >> {bit} & 1) - (flags >> {bit} & 1)" for bit in (0, 3))
+    row = txn.execute(f"SELECT sum({seen}), sum({deleted}) FROM message WHERE {where}", args).fetchone()
+    return row[0] or 0, row[1] or 0
+
+
+def _withModseq_txn(txn: Transaction, mailboxId: int, modseq: int, condition: UidCondition) -> array[int]:
+    """
+    The UIDs of those of a set that have just got C{modseq}, ascending.
+    """
+    row = txn.execute(
+        f"""SELECT group_concat(uid) FROM
+            (SELECT uid FROM message WHERE mailbox_id = :mailbox{condition.sql} AND modseq = :modseq ORDER BY uid)""",
+        {"mailbox": mailboxId, "modseq": modseq, **condition.args},
+    ).fetchone()
+    return numbersFrom(row[0], "I")
 
 
 def translatedFlags_txn(txn: Transaction, sourceId: int, targetId: int, used: int) -> str:

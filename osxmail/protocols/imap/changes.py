@@ -83,10 +83,14 @@ async def tellChanges(
             session.write(b"* %d EXISTS\r\n" % view.count)
         else:
             session.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()))
-    if view.snapshot.highestModseq != view.modseq:
+    highest = view.snapshot.highestModseq
+    while view.modseq < highest and view.modseq + 1 in own:
+        # What we did ourselves was told by the command's answers: mostly there is nothing else to look for.
+        view.modseq += 1
+    if view.modseq != highest:
         await _tellFlags(session, view, known, withUid, own)
-        if view.contexts:
-            await view.contexts.changed(session, view, since, known)
+    if since != highest and view.contexts:
+        await view.contexts.changed(session, view, since, known)
 
 
 async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: bool, own: Collection[int]) -> None:
@@ -106,7 +110,7 @@ async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: boo
             await session.drain()
             await session.letOthers()
         part = uids[start : start + SLICE_MESSAGES]
-        located = view.located([index for index in map(view.indexOf, part) if index >= 0])
+        located = view.located(view.indexesOf(part))
         session.write(lines.render(withoutOwn(view, located, own) if own else located))
 
 

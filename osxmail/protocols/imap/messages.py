@@ -87,11 +87,12 @@ async def _answer(
         told = [uid for uid in uids if uid not in refused]
     await view.snapshot.loaded()
     tellKeywords(session, view)
+    if not isTold and view.isInStep:
+        return 0
     lines = Lines(view, items)
     missing = 0
     for start in range(0, len(told), SLICE_MESSAGES):
-        indexes = [index for index in map(view.indexOf, told[start : start + SLICE_MESSAGES]) if index >= 0]
-        located = view.located(indexes)
+        located = view.located(view.indexesOf(told[start : start + SLICE_MESSAGES]))
         missing += located.missing
         if isTold:
             session.write(lines.render(located))

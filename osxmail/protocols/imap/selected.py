@@ -57,6 +57,10 @@ class Located:
     missing: int = 0
 
 
+def _asArray(uids: Sequence[int]) -> array[int]:
+    return uids if isinstance(uids, array) and uids.typecode == "I" else array("I", uids)
+
+
 def picked(column: Sequence[int], places: Indexes) -> Sequence[int]:
     """
     The values at these places.
@@ -162,11 +166,18 @@ class SelectedView:
         index = bisect_left(self._uids, uid, 0, self.count)
         return index if index < self.count and self._uids[index] == uid else -1
 
-    def indexesOf(self, uids: Sequence[int]) -> list[int]:
+    def indexesOf(self, uids: Sequence[int]) -> Indexes:
         """
         The indexes of UIDs in whatever order, in the same order; those that are not in the view are left out.
         """
-        first, last = (self._uids[0], self.lastUid) if self.count else (1, 0)
+        if not self.count or not len(uids):
+            return range(0)
+        length = len(uids)
+        if uids[-1] - uids[0] + 1 == length:
+            first = self.indexOf(uids[0])
+            if first >= 0 and self._uids[first : min(first + length, self.count)] == _asArray(uids):
+                return range(first, first + length)
+        first, last = self._uids[0], self.lastUid
         if last - first + 1 == self.count:
             # There are no gaps, so that nothing needs to be looked up.
             return [uid - first for uid in uids if first <= uid <= last]

@@ -4,12 +4,14 @@ Tests for L{osxmail.store.changes}: what changed since a MODSEQ, found without a
 
 from __future__ import annotations
 
+from functools import partial
+
 import apsw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from osxmail.store import flagging
+from osxmail.mail.acceptance import FlagsStored
 from osxmail.store.accountrows import makeAccount_txn, makeMailbox_txn
 from osxmail.store.changes import readDelta
 from osxmail.store.connection import Transaction
@@ -48,7 +50,7 @@ def append(txn: Transaction, mailboxId: int, count: int, bits: int) -> None:
     placing.flush_txn(txn)
 
 
-class DeltaTests(SynchronousTestCase):
+class Mailboxes(SynchronousTestCase):
     def setUp(self) -> None:
         self.txn = opened()
         account = makeAccount_txn(self.txn, "a", "a@example.test", 0.0)
@@ -71,6 +73,8 @@ class DeltaTests(SynchronousTestCase):
             case ("expunge", uids):
                 expunge_txn(self.txn, self.inbox, uids)
 
+
+class DeltaTests(Mailboxes):
     @settings(deadline=None, max_examples=150)
     @given(_STEPS)
     def test_everyTimeLeadsToNow(self, steps: list[tuple]) -> None:
@@ -138,25 +142,33 @@ class DeltaTests(SynchronousTestCase):
         self.assertEqual(list(readDelta(Transaction(connection), 1, 5).changed.uids), [1])
 
 
-class ManyFlagsTests(SynchronousTestCase):
-    """
-    A large STORE lists its UIDs by their ends where they have no gap.
-    """
+class CountTests(Mailboxes):
+    @settings(deadline=None, max_examples=150)
+    @given(_STEPS)
+    def test_countsAreThoseOfTheMessages(self, steps: list[tuple]) -> None:
+        self.setUp()
+        append(self.txn, self.inbox, 4, 0)
+        for step in steps:
+            self.step(step)
+        for mailboxId in (self.inbox, self.other):
+            flags = [flags for flags, _ in self.rows(mailboxId).values()]
+            counts = self.txn.execute("SELECT messages, unseen, deleted FROM mailbox WHERE id = ?", (mailboxId,))
+            expected = len(flags), sum(not each & 1 for each in flags), sum(each >> 3 & 1 for each in flags)
+            self.assertEqual(counts.fetchone(), expected)
 
-    def test_gaps(self) -> None:
-        self.patch(flagging, "_SMALL", 3)
-        txn = opened()
-        account = makeAccount_txn(txn, "a", "a@example.test", 0.0)
-        mailbox = makeMailbox_txn(txn, account, "One", "")
-        append(txn, mailbox, 10, 0)
-        everything = range(1, 11)
-        storeFlags_txn(txn, mailbox, [4], "+", ["\\Seen"], None)
-        stored, change = storeFlags_txn(txn, mailbox, everything, "+", ["\\Seen"], None)
-        self.assertEqual(stored.changed, (1, 2, 3, 5, 6, 7, 8, 9, 10))
-        self.assertEqual(list(change.uids), list(stored.changed))
-        stored, _ = storeFlags_txn(txn, mailbox, everything, "-", ["\\Seen"], None)
-        self.assertEqual(stored.changed, tuple(everything))
-        counts = txn.execute(
-            "SELECT unseen, deleted, flags_modseq = highestmodseq FROM mailbox WHERE name = 'One'"
-        ).fetchone()
-        self.assertEqual(counts, (10, 0, 1))
+    def test_changed(self) -> None:
+        """
+        Only what was not so already is named, and has the new MODSEQ.
+        """
+        append(self.txn, self.inbox, 5, 0)
+        everything = range(1, 6)
+        store = partial(storeFlags_txn, self.txn, self.inbox)
+        self.assertEqual(store([4], "+", ["\\Seen"], None)[0].changed, (4,))
+        stored, change = store(everything, "+", ["\\Seen"], None)
+        self.assertEqual((stored.changed, list(change.uids)), ((1, 2, 3, 5), [1, 2, 3, 5]))
+        self.assertEqual(store(everything, "-", ["\\Seen"], None)[0].changed, tuple(everything))
+        self.assertEqual(store(everything, "-", ["\\Seen"], None), (FlagsStored(0, ()), None))
+        # One that does not exist.
+        self.assertEqual(store(range(1, 7), "+", ["\\Deleted", "word"], None)[0].changed, tuple(everything))
+        self.assertEqual(store([1, 9], "=", [], None)[0].changed, (1,))
+        self.assertEqual(store([1, 2], "=", ["\\Deleted", "WORD"], None)[0].changed, (1,))

@@ -4,6 +4,7 @@ Tests of L{osxmail.protocols.imap.selected}.
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 from hypothesis import given, settings
@@ -62,6 +63,19 @@ class NumberTests(SynchronousTestCase):
 
     def test_indexOf(self) -> None:
         self.assertEqual([self.view.indexOf(uid) for uid in (2, 3, 4, 9, 10)], [-1, 0, -1, 3, -1])
+
+    @settings(deadline=None, max_examples=200)
+    @given(st.frozensets(st.integers(1, 12)).map(sorted), st.lists(st.integers(1, 14), unique=True), st.booleans())
+    def test_indexesOf(self, present: list[int], asked: list[int], inOrder: bool) -> None:
+        """
+        In the order that was asked for, whatever shortcut serves it: no gaps, one run, one by one.
+        """
+        view = viewOn(makeSnapshot(present))
+        if inOrder:
+            asked = list(range(asked[0], asked[0] + len(asked))) if asked else []
+        expected = [present.index(uid) for uid in asked if uid in present]
+        self.assertEqual(list(view.indexesOf(array("I", asked))), expected)
+        self.assertEqual(list(view.indexesOf(asked)), expected)
 
     def test_recent(self) -> None:
         self.view.firstRecent = 7

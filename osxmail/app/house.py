@@ -64,6 +64,7 @@ from osxmail.protocols.sessions import Sessions
 from osxmail.protocols.smtp import SMTPFactory
 from osxmail.protocols.submission import SubmissionFactory
 from osxmail.store.collection import Collection
+from osxmail.store.indexing import Indexing
 from osxmail.store.domains import Domains
 from osxmail.store.localaccounts import LocalAccounts
 from osxmail.store.settingrows import SettingRows
@@ -114,6 +115,7 @@ class Osxmail(MultiService):
         self.accounts = LocalAccounts(self.store.database, reactor)
         self.settingRows = SettingRows(self.store.database)
         self.collection = Collection(self.store.database, self.store.octets, settings, reactor)
+        self.indexing = Indexing(self.store.database, self.store.octets, self.store.index, settings, reactor)
         self.sessions = Sessions(settings, reactor)
         self.resolver = Resolver([Server(host, port) for host, port in configuration.resolvers])
         self.passwords = Passwords(settings)
@@ -233,6 +235,7 @@ class Osxmail(MultiService):
         _collectLess()
         self.scheduler.startService()
         self.collection.start()
+        self.indexing.start()
         self.checks.start()
         for listener in self.listeners:
             listener.door.open(self._factory(listener.service), self.certificates)
@@ -344,6 +347,7 @@ class Osxmail(MultiService):
             listener.running = 0
         await DeferredList([self.sessions.stop(STOP_GRACE_SECONDS), self.scheduler.stopService()])
         await DeferredList([self.directory.stop(), self.passwords.stop(), self.collection.stop(), self.checks.stop()])
+        await self.indexing.stop()
         await self.store.close()
         self.folder.release()
         self.running = 0

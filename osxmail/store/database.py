@@ -86,6 +86,13 @@ class Database:
         """
         return self._writer.write(function, sizeOctets)
 
+    @property
+    def isWriting(self) -> bool:
+        """
+        Does something wait to be written, or to be answered?
+        """
+        return self._writer.isBusy
+
     def writeTogether(
         self, function: Callable[[Transaction, list[Any]], list[Any]], item: Any, sizeOctets: int = 0
     ) -> Deferred[Any]:

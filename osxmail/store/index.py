@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_search -*-
+# -*- test-case-name: tests.unit.store.test_indexing -*-
 """
 The indexes of a store: a file for each account that has been searched, asked in threads.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,8 +45,9 @@ class Index:
     See the module.
 
     @ivar folder: where the files are.
-    @ivar listeners: called on the reactor with an account's number and a mailbox's, when somebody is about to look for
-        something there, or has opened it.
+    @ivar wantedListeners: called on the reactor with a mailbox's number when somebody has opened it, or looks for
+        something in it: it is worth an index.
+    @ivar changedListeners: called on the reactor with the numbers of mailboxes into which something has come.
     """
 
     def __init__(self, folder: Path, pool: Pool | None = None) -> None:
@@ -54,7 +55,8 @@ class Index:
         @param pool: threads that ask; one of its own if it is C{None}.
         """
         self.folder = folder
-        self.listeners: list[Callable[[int, int], object]] = []
+        self.wantedListeners: list[Callable[[int], object]] = []
+        self.changedListeners: list[Callable[[Iterable[int]], object]] = []
         self._pool = pool or Pool("store-index", INDEX_THREADS, MAX_WAITING_QUESTIONS)
         self._local = threading.local()
         self._boot: str | None = None
@@ -77,12 +79,19 @@ class Index:
         """
         return self.folder / f"{account % 256:02x}" / f"{account}.sqlite"
 
-    def wanted(self, account: int, mailboxId: int) -> None:
+    def wanted(self, mailboxId: int) -> None:
         """
-        Somebody works with this mailbox: it is worth an index.
+        Tell L{wantedListeners}.
         """
-        for listener in self.listeners:
-            listener(account, mailboxId)
+        for listener in self.wantedListeners:
+            listener(mailboxId)
+
+    def changed(self, mailboxIds: Iterable[int]) -> None:
+        """
+        Tell L{changedListeners}.
+        """
+        for listener in self.changedListeners:
+            listener(mailboxIds)
 
     def ask(self, account: int, octets: int, question: Callable[[apsw.Connection], T]) -> Deferred[T | None]:
         """

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_search -*-
+# -*- test-case-name: tests.unit.store.test_indexing -*-
 """
 The columns of an index: for some thousand messages of a mailbox at once, each column in one piece.  A search that looks
 at one column reads nothing else; a sort has its numbers as an array, without a step for each message.
@@ -37,6 +37,9 @@ TYPECODES = {
 SUBJECTS, SENDERS, TOS, CCS, DISPLAY_FROMS, DISPLAY_TOS = range(10, 16)
 #: The texts of L{TEXT_FIELDS}; bit n of L{ODD} says that the message's text of field n is not there.
 FIELD_TEXTS = range(16, 16 + len(TEXT_FIELDS))
+
+#: L{ODD} of a message of which nothing could be kept.
+NOTHING_KEPT = (1 << len(TEXT_FIELDS)) - 1
 
 LINES = (SUBJECTS, SENDERS, TOS, CCS, DISPLAY_FROMS, DISPLAY_TOS, *FIELD_TEXTS)
 

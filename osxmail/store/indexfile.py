@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_search -*-
+# -*- test-case-name: tests.unit.store.test_indexing -*-
 """
 The file of an account's index: a SQLite database of its own, which can be made anew from the mail at any time.
 
@@ -158,10 +158,22 @@ def closeWritten(connection: apsw.Connection) -> None:
     """
     try:
         connection.execute("PRAGMA synchronous = FULL").fetchall()
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
-        connection.execute("UPDATE state SET boot = ''").fetchall()
+        if _settle(connection):
+            connection.execute("UPDATE state SET boot = ''").fetchall()
     finally:
         connection.close()
+
+
+def _settle(connection: apsw.Connection) -> bool:
+    """
+    Put everything that was written into the file, and that on disk.
+
+    @return: was that possible?  Not while somebody reads an older state.
+    """
+    # A checkpoint that has nothing to do waits for nothing on its way to the disk: it gets something.
+    connection.execute("UPDATE state SET version = version").fetchall()
+    pages, done = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    return pages == done
 
 
 def _prepare(connection: apsw.Connection) -> None:
@@ -175,6 +187,7 @@ def _mark(connection: apsw.Connection, boot: str) -> None:
     # A system that does not name its boots has only marks that nobody trusts.
     connection.execute("UPDATE state SET boot = ?", (boot or "?",)).fetchall()
     # In the file itself before anything else is: what is in the log alone may be lost with what comes after it.
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+    if not _settle(connection):
+        raise apsw.BusyError("somebody reads the index")
     connection.execute("PRAGMA synchronous = OFF").fetchall()
     connection.wal_autocheckpoint(CHECKPOINT_PAGES)

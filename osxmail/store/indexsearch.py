@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_search -*-
+# -*- test-case-name: tests.unit.store.test_indexing -*-
 """
 What an index knows of a search: the same tree with the UIDs that it finds in place of what it was asked for.
 
@@ -26,6 +26,7 @@ from osxmail.mail.text import folded
 from osxmail.store.indexblocks import (
     DOCUMENTS,
     FIELD_TEXTS,
+    NOTHING_KEPT,
     ODD,
     SENT_DAYS,
     THREADS,
@@ -169,24 +170,32 @@ class _Narrowing:
         for uids, lines in findInColumn(self._connection, self._mailboxId, FIELD_TEXTS[number], octets):
             column = numbersOf(uids, UIDS)
             hits.extend([column[line] for line in linesWith(lines, octets)])
-        odd: array[int] = array("I")
-        bit = 1 << number
-        for column, bits in zip(self._blockUids, self._odd, strict=True):
-            if any(bits):
-                odd.extend([uid for uid, each in zip(column, bits, strict=True) if each & bit])
-        return self._exactly(key, hits, odd)
+        return self._exactly(key, hits, self._oddOnes(lambda bits: bits >> number & 1 == 1))
 
     def _sent(self, key: SearchKey, matches: Callable[[int], bool]) -> tuple[SearchKey, array[int]]:
         hits: array[int] = array("I")
         for column, days in zip(self._blockUids, self._days, strict=True):
             hits.extend(compress(column, map(matches, days)))
-        return self._exactly(key, hits, array("I"))
+        return self._exactly(key, hits, self._unreadable())
 
     def _thread(self, key: SearchKey, number: int) -> tuple[SearchKey, array[int]]:
         found: array[int] = array("I")
         for column, threads in zip(self._blockUids, self._column(THREADS), strict=True):
             found.extend([uid for uid, each in zip(column, threads, strict=True) if each == number])
-        return self._atMost(key, found)
+        return self._atMost(key, _inAny((found, self._unreadable())))
+
+    def _unreadable(self) -> array[int]:
+        """
+        Messages that could not be read when they were to be put into the index.
+        """
+        return self._oddOnes(lambda bits: bits == NOTHING_KEPT)
+
+    def _oddOnes(self, isOdd: Callable[[int], bool]) -> array[int]:
+        odd: array[int] = array("I")
+        for column, bits in zip(self._blockUids, self._odd, strict=True):
+            if any(bits):
+                odd.extend([uid for uid, each in zip(column, bits, strict=True) if isOdd(each)])
+        return odd
 
     # ---------------------------------------------------------------------------------------------------- texts
 

@@ -183,6 +183,8 @@ class Mailbox:
         return Deferred.fromCoroutine(self._claimRecent())
 
     async def _claimRecent(self) -> tuple[int, int]:
+        # Somebody has selected it, and may be about to search.
+        self._parts.index.wanted(self.mailboxId)
         status = await self.status()
         if status.firstRecentUid == status.uidnext:
             # Mostly nothing has come: no need to write.
@@ -249,6 +251,7 @@ class Mailbox:
             self._offer_txn(txn, vanished)
             if copied.targets:
                 txn.afterCommit(partial(self._parts.shelf.changed, (target.mailboxId,)))
+                txn.afterCommit(partial(self._parts.index.changed, (target.mailboxId,)))
             return copied
 
         return self._change(write_txn, target.mailboxId)

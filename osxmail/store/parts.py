@@ -11,6 +11,7 @@ from attrs import define
 
 from osxmail.store.accepting import Accepting
 from osxmail.store.database import Database
+from osxmail.store.index import Index
 from osxmail.store.message import MessageRows
 from osxmail.store.octets import Octets
 from osxmail.store.renderings import RenderingRows
@@ -37,6 +38,7 @@ class Parts:
     shelf: Shelf
     search: Search
     sorting: Sorting
+    index: Index
     now: Callable[[], float]
     lockedMaildrops: set[str]
     accessVersion: int = 0

@@ -184,7 +184,7 @@ class Search:
         if self.index is None or all(not isinstance(leaf, _LOOKED_FOR) for leaf in leaves(key)):
             return None
         where = await self.whereabouts(mailboxId)
-        self.index.wanted(where.account, mailboxId)
+        self.index.wanted(mailboxId)
         try:
             return await self.index.ask(
                 where.account, where.octets, lambda connection: narrowed(connection, mailboxId, key)

@@ -254,7 +254,7 @@ class Sorting:
         index = self._search.index
         if index is not None:
             where = await self._search.whereabouts(mailboxId)
-            index.wanted(where.account, mailboxId)
+            index.wanted(mailboxId)
             try:
                 known = await index.ask(
                     where.account, where.octets, partial(_readKnown, mailboxId=mailboxId, kinds=tuple(columns.values))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from osxmail.store.index import Index
 from osxmail.store.message import MessageRows
 from osxmail.store.octets import Octets
 from osxmail.store.parts import Parts
+from osxmail.store.placing import Placed
 from osxmail.store.queueid import QueueIds
 from osxmail.store.queuetable import QueueTable
 from osxmail.store.renderings import RenderingRows
@@ -81,7 +82,13 @@ class Store:
         shelf = Shelf(self.database, reactor)
         self.index = Index(data / INDEX_FOLDER)
         search = Search(self.database, self.octets, self.index)
-        accepting = Accepting(self.database, self.octets, shelf.placed, self.queue.tellListeners, now)
+
+        def placed(several: Iterable[Placed]) -> None:
+            several = tuple(several)
+            shelf.placed(several)
+            self.index.changed([each.mailboxId for each in several])
+
+        accepting = Accepting(self.database, self.octets, placed, self.queue.tellListeners, now)
         self.queue.join(accepting)
         self.parts = Parts(
             self.database,
@@ -92,6 +99,7 @@ class Store:
             shelf,
             search,
             Sorting(search),
+            self.index,
             now,
             set(),
         )

@@ -93,6 +93,13 @@ class Writer:
         threading.Thread(target=self._run_inThread, args=(started,), name="store-writer", daemon=True).start()
         return started
 
+    @property
+    def isBusy(self) -> bool:
+        """
+        Does a request wait, or its answer?
+        """
+        return self._waitingRequests > 0
+
     def write(self, function: Callable[[Transaction], Any], sizeOctets: int = 0) -> Deferred[Any]:
         """
         Run C{function} in the next batch, inside a savepoint of its own.

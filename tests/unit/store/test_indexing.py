@@ -1,0 +1,544 @@
+"""
+Tests for L{osxmail.store.indexing}: a real store with an index, searched, sorted and threaded with it and without.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import apsw
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import TestCase
+
+from osxmail.interfaces import IMailbox
+from osxmail.mail import searchkeys as keys
+from osxmail.mail.address import Address
+from osxmail.mail.encodedword import decodeWords
+from osxmail.mail.searchkeys import SearchKey
+from osxmail.mail.sortcriteria import NAMES, SortCriterion
+from osxmail.mail.text import folded
+from osxmail.mail.threading import ALGORITHMS, rendered
+from osxmail.store import indexing
+from osxmail.store.indexfile import removeIndex
+from osxmail.store.indexing import Indexing
+from osxmail.store.store import Store
+from tests.fakes.mailstores import put
+from tests.fakes.settings import FakeSettings
+
+WORDS = ("alpha", "Grüße", "straße", "ab", "foo bar", "naïve", "x", "中文字", "beta", "ALPHABET")
+
+
+class IndexCase(TestCase):
+    """
+    A store with an index, and one mailbox.
+    """
+
+    timeout = 120
+
+    def setUp(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.open())
+
+    async def open(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir(parents=True)
+        self.settings = FakeSettings()
+        await self.openStore()
+        self.addCleanup(self.close)
+
+    async def openStore(self) -> None:
+        self.store = Store(self.folder)
+        await self.store.open()
+        self.account = await self.store.account("a", Address.parse("ann@example.test"))
+        self.mailbox = await self.account.mailbox("INBOX")
+        self.row = (await self.store.parts.search.whereabouts(self.mailbox.mailboxId)).account
+        self.indexing = Indexing(
+            self.store.database,
+            self.store.octets,
+            self.store.index,
+            self.settings,
+            reactor,  # type: ignore[arg-type]
+        )
+        self.indexing.start()
+
+    async def close(self) -> None:
+        await self.indexing.stop()
+        await self.store.close()
+
+    @property
+    def path(self) -> Path:
+        return self.store.index.path(self.row)
+
+    async def append(self, octets: bytes, mailbox: IMailbox | None = None) -> int:
+        return await put(self.store, mailbox or self.mailbox, octets)
+
+    async def fill(self) -> None:
+        self.store.index.wanted(self.mailbox.mailboxId)
+        await self.indexing.caughtUp()
+
+    def looked(self) -> Any:
+        """
+        Counts messages that are looked through.
+        """
+        search = self.store.parts.search
+        counted: list[int] = []
+        lookThrough = search.lookThrough
+
+        def counting(mailboxId: int, uids: Any, *rest: Any) -> Any:
+            counted.extend(uids)
+            return lookThrough(mailboxId, uids, *rest)
+
+        self.patch(search, "lookThrough", counting)
+        return counted
+
+    def scanning(self) -> Any:
+        return patch.object(self.store.parts.search, "index", None)
+
+
+def message(subject: str = "hello", body: str = "text", sender: str = "ann@example.test", fields: str = "") -> bytes:
+    head = f"From: {sender}\r\nTo: bob@example.test\r\nSubject: {subject}\r\n{fields}"
+    return f"{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n".encode()
+
+
+class FillTests(IndexCase):
+    async def test_found(self) -> None:
+        """
+        What is in the index is not looked through, unless its text may match.
+        """
+        for number in range(20):
+            await self.append(
+                message(f"number {number}", f"body {'needle' if number == 7 else 'straw'}", f"a{number}@x")
+            )
+        await self.fill()
+        looked = self.looked()
+        for key, expected, seen in (
+            (keys.Header("subject", "number 1"), [2, *range(11, 21)], []),
+            (keys.Not(keys.Header("subject", "number 1")), [1, *range(3, 11)], []),
+            (keys.Header("from", "A7@X"), [8], []),
+            (keys.Header("cc", ""), [], []),
+            (keys.Header("subject", ""), list(range(1, 21)), []),
+            (keys.Text("needle"), [8], [8]),
+            (keys.Body("NEEDLE"), [8], [8]),
+            (keys.Text("no such"), [], []),
+            (keys.And((keys.Text("needle"), keys.Header("from", "a6"))), [], []),
+            (keys.Or(keys.Text("needle"), keys.Header("from", "a6@")), [7, 8], [8]),
+            (keys.Fuzzy(keys.Text("needle body")), [8], [8]),
+            (keys.Header("x-none", "needle"), [], [8]),
+            (keys.SentSince(date(1970, 1, 1)), [], []),
+            (keys.Not(keys.Text("needle")), [*range(1, 8), *range(9, 21)], [8]),
+            (keys.Body("ne"), [8], list(range(1, 21))),
+        ):
+            del looked[:]
+            self.assertEqual(await self.mailbox.search(key), expected, key)
+            self.assertEqual(looked, seen, key)
+        self.assertEqual(await self.mailbox.search(keys.Text("needle"), [1, 2, 3]), [])
+        self.assertEqual(await self.mailbox.search(keys.Text("needle"), [7, 8, 900]), [8])
+
+    async def test_catchesUp(self) -> None:
+        """
+        What comes later is looked through, and then in the index; also after a restart.
+        """
+        await self.append(message("old needle"))
+        await self.fill()
+        looked = self.looked()
+        await self.append(message("new needle"))
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 2])
+        self.assertEqual(looked, [2])
+        await self.indexing.caughtUp()
+        del looked[:]
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 2])
+        self.assertEqual(looked, [])
+        await self.append(message("newer needle"))
+        await self.close()
+        await self.openStore()
+        looked = self.looked()
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 2, 3])
+        self.assertEqual(looked, [3])
+        await self.fill()
+        del looked[:]
+        self.assertEqual(await self.mailbox.search(keys.Text("needle")), [1, 2, 3])
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 2, 3])
+        self.assertEqual(looked, [1, 2, 3])
+
+    async def test_deliveryFills(self) -> None:
+        """
+        A mailbox that somebody has opened is filled when something comes; others are not.
+        """
+        other = await self.account.createMailbox("Other")
+        await self.mailbox.claimRecent()
+        await self.indexing.caughtUp()
+        await self.append(message("needle"))
+        await self.append(message("needle"), other)
+        self.assertEqual(list(self.indexing._due), [self.mailbox.mailboxId])
+
+    async def test_expunged(self) -> None:
+        """
+        What is removed is found no more; what is moved is found where it is, and its text is not read again.
+        """
+        other = await self.account.createMailbox("Other")
+        for number in range(6):
+            await self.append(message(f"needle {number}", "a text of its own"))
+        await self.fill()
+        await self.mailbox.remove([2, 3])
+        for key in (keys.Header("subject", "needle"), keys.Text("needle"), keys.Body("own")):
+            self.assertEqual(await self.mailbox.search(key), [1, 4, 5, 6])
+        self.assertEqual(await self.mailbox.sort(keys.All(), [SortCriterion("SUBJECT", True)]), [6, 5, 4, 1])
+        await self.mailbox.move([4, 5], other)
+        self.assertEqual(await other.search(keys.Text("needle")), [1, 2])
+        with patch.object(indexing, "indexedPieces", side_effect=AssertionError):
+            self.store.index.wanted(other.mailboxId)
+            await self.indexing.caughtUp()
+        looked = self.looked()
+        self.assertEqual(await other.search(keys.Header("subject", "needle 4")), [2])
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 6])
+        self.assertEqual(looked, [])
+        self.assertEqual(await other.search(keys.Text("needle 4")), [2])
+
+    async def test_cleaned(self) -> None:
+        """
+        An index does not grow for ever: what is gone goes when it is more than what is there.
+        """
+        self.patch(indexing, "SLACK_MESSAGES", 2)
+        other = await self.account.createMailbox("Other")
+        for number in range(12):
+            await self.append(message(f"needle {number}"), other)
+        self.store.index.wanted(other.mailboxId)
+        await self.indexing.caughtUp()
+        await other.remove(list(range(1, 12)))
+        await self.append(message("other"))
+        await self.indexing.caughtUp()
+        self.store.index.wanted(other.mailboxId)
+        await self.indexing.caughtUp()
+        connection = apsw.Connection(str(self.path))
+        self.addCleanup(connection.close)
+        self.assertEqual(connection.execute("SELECT sum(messages) FROM block").get, 2)
+        self.assertEqual(connection.execute("SELECT count(*) FROM document").get, 2)
+        self.assertEqual(connection.execute("SELECT count(*) FROM text").get, 2)
+        self.assertEqual(await other.search(keys.Text("needle")), [12])
+        await self.account.deleteMailbox("Other")
+        await self.fill()
+        self.assertEqual(connection.execute("SELECT count(DISTINCT mailbox_id) FROM block").get, 1)
+
+    async def test_steps(self) -> None:
+        """
+        More messages than a step takes; blocks are joined, and the columns stay in order.
+        """
+        self.patch(indexing, "COLUMNS_A_STEP", 7)
+        self.patch(indexing, "TEXTS_A_STEP", 5)
+        self.patch(indexing, "TEXT_OCTETS_A_STEP", 600)
+        for number in range(40):
+            await self.append(message(f"number {number:02}", f"word{number}word"))
+        await self.mailbox.remove([3, 4, 20, 40])
+        await self.fill()
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "number 2")), [*range(21, 31)])
+        self.assertEqual(await self.mailbox.search(keys.Text("word38word")), [39])
+        looked = self.looked()
+        expected = sorted(set(range(1, 41)) - {3, 4, 20, 40}, reverse=True)
+        self.assertEqual(await self.mailbox.sort(keys.All(), [SortCriterion("SUBJECT", True)]), expected)
+        self.assertEqual(looked, [])
+
+    async def test_long(self) -> None:
+        """
+        What is too long to be in the index as a whole is looked through; so is a text with signs that it has not.
+        """
+        self.patch(indexing, "MAX_TEXT_CHARACTERS", 500)
+        await self.append(message("long", "x" * 600 + " needle"))
+        await self.append(message("needle " * 1_000))
+        await self.append(message("other"))
+        await self.fill()
+        looked = self.looked()
+        for key, expected in (
+            (keys.Text("needle"), [1, 2]),
+            (keys.Body("needle"), [1]),
+            (keys.Header("subject", "needle"), [2]),
+            (keys.Not(keys.Header("subject", "needle")), [1, 3]),
+            (keys.Header("subject", "a\nb"), []),
+            (keys.Text("a\0b"), []),
+            (keys.Text("\ud800bc"), []),
+            (keys.Header("subject", "\ud800"), []),
+        ):
+            self.assertEqual(await self.mailbox.search(key), expected, key)
+        self.assertIn(1, looked)
+
+    async def test_off(self) -> None:
+        """
+        The setting.
+        """
+        self.settings.change("imap.search_index", "no")
+        await self.append(message("needle"))
+        await self.fill()
+        self.assertFalse(self.path.exists())
+        self.assertEqual(await self.mailbox.search(keys.Text("needle")), [1])
+
+    async def test_private(self) -> None:
+        """
+        Nobody else reads it; it goes with its account.
+        """
+        await self.append(message("needle"))
+        await self.fill()
+        for path in self.path.parent.iterdir():
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+        await self.store.removeAccount("a")
+        await self.store.index.ask(self.row, 0, lambda connection: None)
+        self.assertFalse(self.path.exists())
+
+    async def test_deliveriesMeanwhile(self) -> None:
+        """
+        What comes while an index is filled comes, and is found.
+        """
+        self.patch(indexing, "COLUMNS_A_STEP", 5)
+        self.patch(indexing, "TEXTS_A_STEP", 5)
+        for number in range(30):
+            await self.append(message(f"old {number}"))
+        self.store.index.wanted(self.mailbox.mailboxId)
+        filling = self.indexing.caughtUp()
+        for _ in range(5):
+            await gatherResults([Deferred.fromCoroutine(self.append(message("new needle"))) for _ in range(10)])
+            self.assertEqual(len(await self.mailbox.search(keys.Header("subject", "old"))), 30)
+        await filling
+        self.assertEqual(await self.mailbox.search(keys.Text("needle")), list(range(31, 81)))
+        await self.indexing.caughtUp()
+        self.assertEqual(await self.mailbox.search(keys.Text("needle")), list(range(31, 81)))
+
+
+class CrashTests(IndexCase):
+    """
+    An index is never trusted beyond what it says.
+    """
+
+    async def check(self) -> None:
+        """
+        Whatever the file is, the answers are right, before it is made anew and after.
+        """
+        for _ in range(2):
+            self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 3])
+            self.assertEqual(await self.mailbox.search(keys.Text("needle")), [1, 3])
+            self.assertEqual(await self.mailbox.sort(keys.All(), [SortCriterion("SUBJECT")]), [2, 1, 3])
+            await self.fill()
+        looked = self.looked()
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 3])
+        self.assertEqual(looked, [])
+
+    async def prepare(self) -> None:
+        for subject in ("needle a", "hay", "needle b"):
+            await self.append(message(subject))
+        await self.fill()
+
+    async def test_missing(self) -> None:
+        await self.prepare()
+        removeIndex(self.path)
+        await self.check()
+
+    async def test_damaged(self) -> None:
+        """
+        Octets that are no database, or one whose pages are garbage.
+        """
+        await self.prepare()
+        for damage in (b"garbage" * 1000, None):
+            await self.close()
+            if damage is not None:
+                self.path.write_bytes(damage)
+            else:
+                size = self.path.stat().st_size
+                with open(self.path, "r+b") as file:
+                    file.seek(4096)
+                    file.write(os.urandom(size - 4096))
+            await self.openStore()
+            await self.check()
+
+    async def test_wrongColumns(self) -> None:
+        """
+        Columns that cannot be.
+        """
+        await self.prepare()
+        for change in (
+            "UPDATE piece SET data = substr(data, 1, length(data) - 1) WHERE length(data) > 1",
+            "UPDATE piece SET data = x'' WHERE id % 32 = 0",
+            "DELETE FROM piece",
+        ):
+            connection = apsw.Connection(str(self.path))
+            connection.execute(change)
+            connection.close()
+            self.assertEqual(await self.mailbox.sort(keys.All(), [SortCriterion("SUBJECT")]), [2, 1, 3])
+            self.assertEqual(await self.mailbox.search(keys.SentOn(date(2000, 1, 1))), [])
+            removeIndex(self.path)
+            await self.fill()
+
+    async def test_otherBoot(self) -> None:
+        """
+        One that was being written when the machine went down.
+        """
+        await self.prepare()
+        await self.close()
+        connection = apsw.Connection(str(self.path))
+        self.assertEqual(connection.execute("SELECT boot FROM state").get, "")
+        connection.execute("UPDATE state SET boot = 'another'; DELETE FROM piece; DELETE FROM block")
+        connection.close()
+        await self.openStore()
+        await self.check()
+
+    async def test_sameBoot(self) -> None:
+        """
+        One whose process was killed: what it had committed is there.
+        """
+        await self.prepare()
+        connection = apsw.Connection(str(self.path))
+        self.assertNotEqual(connection.execute("SELECT boot FROM state").get, "")
+        connection.close()
+        copy = self.path.with_suffix(".copy")
+        for suffix in ("", "-wal"):
+            Path(f"{copy}{suffix}").write_bytes(Path(f"{self.path}{suffix}").read_bytes())
+        await self.close()
+        removeIndex(self.path)
+        for suffix in ("", "-wal"):
+            os.rename(f"{copy}{suffix}", f"{self.path}{suffix}")
+        await self.openStore()
+        looked = self.looked()
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 3])
+        self.assertEqual(looked, [])
+        await self.check()
+
+    async def test_olderVersion(self) -> None:
+        await self.prepare()
+        await self.close()
+        connection = apsw.Connection(str(self.path))
+        connection.execute("UPDATE state SET version = version - 1; DELETE FROM piece; DELETE FROM block")
+        connection.close()
+        await self.openStore()
+        await self.check()
+
+    async def test_restoredStore(self) -> None:
+        """
+        The store was put back to an earlier state: its index knows of octets that it never gave.
+        """
+        await self.append(message("needle a"))
+        await self.append(message("hay"))
+        await self.close()
+        earlier = {path: path.read_bytes() for path in self.folder.glob("osxmail.sqlite*")}
+        await self.openStore()
+        for _ in range(4):
+            await self.append(message("needle that was"))
+        await self.fill()
+        await self.close()
+        for path in self.folder.glob("osxmail.sqlite*"):
+            path.unlink()
+        for path, data in earlier.items():
+            path.write_bytes(data)
+        await self.openStore()
+        await self.append(message("needle b"))
+        await self.check()
+
+
+class Model:
+    """
+    A naive search over messages in memory.
+    """
+
+    def __init__(self, messages: dict[int, tuple[str, str, str]]) -> None:
+        self.messages = messages
+
+    def matches(self, uid: int, key: SearchKey) -> bool:
+        subject, sender, body = self.messages[uid]
+        match key:
+            case keys.All():
+                return True
+            case keys.And(several):
+                return all(self.matches(uid, each) for each in several)
+            case keys.Or(left, right):
+                return self.matches(uid, left) or self.matches(uid, right)
+            case keys.Not(inner):
+                return not self.matches(uid, inner)
+            case keys.UidSet(ranges):
+                return any(first <= uid <= last for first, last in ranges)
+            case keys.Flag():
+                return uid % 3 == 0
+            case keys.Header("subject", text):
+                return folded(text) in folded(subject)
+            case keys.Header("from", text):
+                return folded(text) in folded(sender)
+            case keys.Header("cc", _):
+                return False
+            case keys.Body(text):
+                return folded(text) in folded(body)
+            case keys.Text(text):
+                return any(folded(text) in folded(each) for each in (f"subject: {subject}", f"from: {sender}", body))
+        raise AssertionError(key)
+
+
+class PropertyTests(IndexCase):
+    """
+    With an index, without one, and by a naive model: always the same.
+    """
+
+    timeout = 300
+
+    def randomText(self, source: random.Random) -> str:
+        return " ".join(source.choice(WORDS) for _ in range(source.randrange(1, 6)))
+
+    def randomKey(self, source: random.Random, depth: int = 0) -> SearchKey:
+        kind = source.randrange(9 if depth < 3 else 5)
+        text = source.choice([*WORDS, "", "alp", "RASSE", "ußen", "文字", "fo", "gru\u0308", "zzz", "a b", "ann"])
+        if kind == 0:
+            return keys.Header(source.choice(["subject", "from", "cc"]), text)
+        if kind == 1:
+            return keys.Text(text)
+        if kind == 2:
+            return keys.Body(text)
+        if kind == 3:
+            first = source.randrange(1, 40)
+            return keys.UidSet(((first, first + source.randrange(20)),))
+        if kind == 4:
+            return keys.Flag(bits=1)
+        if kind == 5:
+            return keys.Not(self.randomKey(source, depth + 1))
+        if kind == 6:
+            return keys.Or(self.randomKey(source, depth + 1), self.randomKey(source, depth + 1))
+        return keys.And(tuple(self.randomKey(source, depth + 1) for _ in range(source.randrange(1, 4))))
+
+    async def test_sameAnswers(self) -> None:
+        source = random.Random(20_261)
+        model = Model({})
+        self.patch(indexing, "COLUMNS_A_STEP", 6)
+        self.patch(indexing, "TEXTS_A_STEP", 4)
+        for round_ in range(6):
+            for _ in range(8):
+                subject, body = self.randomText(source), self.randomText(source)
+                sender = f"{source.choice(['Ann', 'Zoë'])} <{source.choice('abc')}nn@x>"
+                uid = await self.append(message(subject, body, sender))
+                model.messages[uid] = (decodeWords(subject.encode()), sender, body)
+                if uid % 3 == 0:
+                    await self.mailbox.storeFlags([uid], "+", ["\\Seen"])
+            if round_ % 2:
+                gone = source.sample(sorted(model.messages), 3)
+                await self.mailbox.remove(sorted(gone))
+                for uid in gone:
+                    del model.messages[uid]
+            if round_ % 3 != 1:
+                # Sometimes the index is behind, sometimes not.
+                await self.fill()
+            for _ in range(50):
+                key = self.randomKey(source)
+                expected = [uid for uid in sorted(model.messages) if model.matches(uid, key)]
+                self.assertEqual(await self.mailbox.search(key), expected, key)
+                with self.scanning():
+                    self.assertEqual(await self.mailbox.search(key), expected, key)
+                fuzzy = await self.mailbox.search(keys.Fuzzy(key))
+                with self.scanning():
+                    self.assertEqual(await self.mailbox.search(keys.Fuzzy(key)), fuzzy, key)
+                some = sorted(source.sample(sorted(model.messages), 5))
+                self.assertEqual(await self.mailbox.search(key, some), [uid for uid in some if uid in expected])
+            for name in sorted(NAMES - {"RELEVANCY"}):
+                criteria = [SortCriterion(name, source.random() < 0.5), SortCriterion(source.choice(sorted(NAMES)))]
+                found = await self.mailbox.sort(keys.All(), criteria)
+                with self.scanning():
+                    self.assertEqual(await self.mailbox.sort(keys.All(), criteria), found, criteria)
+            for algorithm in ALGORITHMS:
+                threads = b"".join(rendered(await self.mailbox.thread(keys.All(), algorithm)))
+                with self.scanning():
+                    again = b"".join(rendered(await self.mailbox.thread(keys.All(), algorithm)))
+                self.assertEqual(again, threads)

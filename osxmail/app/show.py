@@ -92,6 +92,9 @@ def status(console: Console, value: Any) -> None:
     )
     online = ", ".join(f"{count} {name}" for name, count in sorted(value["connections"].items())) or "none"
     console.print(f"connections: {online}")
+    if value.get("addressesHeld"):
+        count = value["addressesHeld"]
+        console.print(f"{count} address{'es' if count > 1 else ''} may not log in for now: too many wrong passwords")
     queue = value["queue"]
     oldest = f", the oldest from {when(queue['oldest'])}" if queue["oldest"] else ""
     console.print(

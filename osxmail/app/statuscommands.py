@@ -11,7 +11,7 @@ from typing import Any
 
 from osxmail import __version__
 from osxmail.app.control import text
-from osxmail.app.parts import MAX_TRACE_EVENTS, Commands, addressIn
+from osxmail.app.parts import MAX_TRACE_EVENTS, Commands, addressIn, log
 from osxmail.errors import ParseError, Refused
 from osxmail.mail.quantities import parseDuration
 
@@ -38,6 +38,7 @@ class StatusCommands(Commands):
             "upSeconds": round(time.time() - house.started),
             "services": [{"name": s.name, "endpoint": s.endpoint, "address": s.address} for s in house.services()],
             "connections": protocols,
+            "addressesHeld": house.sessions.guard.waitingPlaces,
             "queue": {
                 "messages": len(queued),
                 "recipients": sum(len(item.recipients) for item in queued),
@@ -65,10 +66,15 @@ class StatusCommands(Commands):
 
     async def connections_end(self, arguments: dict[str, Any]) -> Any:
         sessionId = text(arguments, "id")
-        if not self.house.sessions.end(sessionId):
+        sessions = self.house.sessions
+        line = next((c for c in sessions.list() if c.sessionId == sessionId and c.protocol != "control"), None)
+        if line is None or not sessions.end(sessionId):
             raise Refused(f"there is no connection {sessionId}; osxmail connections lists them")
-        self._changed("connection ended", sessionId)
-        return {}
+        log.info(
+            "{event}", event="administration.changed", what="connection ended", name=sessionId, host=line.host,
+            login=line.login,
+        )  # fmt: skip
+        return {"id": sessionId, "protocol": line.protocol, "host": line.host, "login": line.login}
 
     async def explain_route(self, arguments: dict[str, Any]) -> Any:
         sender = text(arguments, "from", "")

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_base -*-
+# -*- test-case-name: tests.unit.protocols.test_sessions -*-
 """
 Who is connected: the limits on it, the list of it, and its end.
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import imaplib
 import json
 import os
+import poplib
 import pwd
 import re
 import smtplib
@@ -56,7 +57,7 @@ class CommandTestCase(TestCase):
     def make(cls) -> Daemon:
         settings = {"mail.postmaster": ANNA, **cls.settings}
         names = f'[dns]\nservers = ["127.0.0.1:{freePort()}"]'
-        return Daemon(("smtp", "submission", "imap"), settings=settings, more=names)
+        return Daemon(("smtp", "submission", "imap", "pop3"), settings=settings, more=names)
 
     def setUp(self) -> None:
         self.daemon = shared(self.make, ANNA, BERT)
@@ -219,9 +220,44 @@ class WholeTests(CommandTestCase):
         self.assertRegex(text, rf"(?m)^{line['id']} +imap +127\.0\.0\.1 +{BERT}")
         self.assertIn("imap", self.json("status")["connections"])
         self.assertEqual(self.done("connections", "end", line["id"]), f"{line['id']}: ended\n")
-        self.assertIn(b"* BYE", client.readline())
+        self.assertEqual(client.readline(), b"* BYE an administrator ended it\r\n")
         until(lambda: line["id"] not in [c["id"] for c in self.json("connections")])
+        self.assertRegex(self.daemon.log("server"), rf'administration\.changed.*connection ended.*{line["id"]}')
         self.assertIn("osxmail connections lists them", self.refused("connections", "end", line["id"]))
+
+    def test_connectionsOfEveryProtocol(self) -> None:
+        """
+        Who, whence, by what program, in which mailbox; the end of each in its own words.
+        """
+        imap = imaplib.IMAP4("127.0.0.1", self.daemon.ports["imap"])
+        self.addCleanup(imap.shutdown)
+        imap.login(BERT, PASSWORD)
+        imap.xatom("ID", '("name" "Kurier" "version" "2.1")')
+        imap.select("INBOX")
+        imap.send(b"x IDLE\r\n")
+        self.assertEqual(imap.readline()[:1], b"+")
+        pop = poplib.POP3("127.0.0.1", self.daemon.ports["pop3"])
+        self.addCleanup(pop.close)
+        pop.user(BERT)
+        pop.pass_(PASSWORD)
+        smtp = smtplib.SMTP("127.0.0.1", self.daemon.ports["submission"])
+        self.addCleanup(smtp.close)
+        smtp.login(BERT, PASSWORD)
+        lines = {c["protocol"]: c for c in self.json("connections") if c["login"] == BERT}
+        self.assertEqual((lines["imap"]["client"], lines["imap"]["mailbox"]), ("Kurier 2.1", "INBOX"))
+        self.assertEqual(lines["pop3"]["mailbox"], "INBOX")
+        for line in lines.values():
+            self.assertEqual(line["host"], "127.0.0.1")
+            self.assertGreaterEqual(line["seconds"], 0)
+        text = self.done("connections")
+        self.assertIn("client=Kurier 2.1", text)
+        for protocol, line in lines.items():
+            ended = self.json("connections", "end", line["id"])
+            self.assertEqual(ended, {"id": line["id"], "protocol": protocol, "host": "127.0.0.1", "login": BERT})
+        self.assertEqual(imap.readline(), b"* BYE an administrator ended it\r\n")
+        self.assertEqual(pop.file.readline(), b"-ERR [SYS/TEMP] An administrator ends this connection\r\n")
+        self.assertEqual(smtp.getreply()[0], 421)
+        until(lambda: not [c for c in self.json("connections") if c["login"] == BERT])
 
     def test_reloadWithoutAChange(self) -> None:
         self.assertEqual(self.done("reload"), "nothing has changed\n")

@@ -165,8 +165,17 @@ def connections(ctx: click.Context, asJSON: bool) -> None:
 
 @connections.command("end")
 @click.argument("connection_id")
+@jsonOption
 @pass_context
-def connectionsEnd(context: Context, connection_id: str) -> None:
-    """End a connection, once its command is done."""
-    context.ask("connections.end", id=connection_id)
-    click.echo(f"{connection_id}: ended")
+def connectionsEnd(context: Context, connection_id: str, asJSON: bool) -> None:
+    """
+    End a connection.
+
+    The command that is under way has ten seconds to finish, and the client is told. Exit status 1 if there is no such
+    connection. The person may log in again.
+    """
+    ended = context.ask("connections.end", id=connection_id)
+    if asJSON:
+        click.echo(json.dumps(ended, ensure_ascii=False, indent=2))
+    else:
+        click.echo(f"{connection_id}: ended")

@@ -109,5 +109,7 @@ class ShowTests(SynchronousTestCase):
         text = shown(show.status, value)
         self.assertIn("(0s)", text)
         self.assertIn("queue: 1 message to 2 recipients, 0 held\noutbound mail is held", text)
+        value["addressesHeld"] = 2
+        self.assertIn("\n2 addresses may not log in for now: too many wrong passwords\n", shown(show.status, value))
         value["directoriesAway"] = [{"name": "ldap://x", "reason": "refused\x1b[2J"}]
         self.assertIn("the directory ldap://x does not answer: refused\ufffd[2J\n", shown(show.status, value))

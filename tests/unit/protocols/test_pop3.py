@@ -5,6 +5,9 @@ maildrops, faults.
 
 from __future__ import annotations
 
+import gc
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +16,18 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import fail
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock, LoopingCall, deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from osxmail.errors import StoreAway
+from osxmail.protocols import pop3
 from osxmail.protocols.maildrop import Listing
 from osxmail.protocols.pop3 import LINES_IN_A_SLICE, READ_OCTETS, POP3Factory
 from osxmail.protocols.popsession import MAX_ERRORS
 from osxmail.protocols.realm import MailRealm
 from osxmail.protocols.sessions import Sessions
+from osxmail.store.store import Store
 from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
 from tests.fakes.settings import FakeSettings
 from tests.unit.protocols.transports import Checker, Transport, entrance, person
@@ -274,3 +279,245 @@ class POP3Tests(POP3Case):
         transport.clear()
         self.sessions.end(gate.sessionId)
         self.assertEqual(transport.take(), b"-ERR [SYS/TEMP] An administrator ends this connection\r\n")
+
+
+class LargeMaildropTests(POP3Case):
+    COUNT = 100_000
+
+    async def fill(self, count: int) -> None:
+        """
+        The INBOX gets so many copies of one message.
+        """
+        await put(self.store, self.inbox, b"Subject: x\r\n\r\nx\r\n")
+        there = 1
+        while there < count:
+            there += len((await self.inbox.copy(range(1, min(there, count - there) + 1), self.inbox)).targets)
+
+    async def test_hundredThousand(self) -> None:
+        """
+        Login, STAT, LIST and UIDL of a large maildrop, while the reactor goes on with other things.
+        """
+        await self.fill(self.COUNT)
+        # Turns are the real reactor's.
+        sessions = Sessions(self.settings, reactor)  # type: ignore[arg-type]
+        self.factory.entrance = entrance("pop3s", self.settings, reactor, sessions, isTLS=True)
+        longest = 0.0
+        turns = 0
+        last = time.perf_counter()
+
+        def look() -> None:
+            nonlocal longest, last, turns
+            turns += 1
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        looking = LoopingCall(look)
+        looking.start(0, now=True).addErrback(lambda failure: None)
+        began = time.perf_counter()
+        try:
+            gate, transport = self.connect()
+            last = time.perf_counter()
+            gate.dataReceived(LOGIN + b"STAT\r\nLIST\r\nUIDL\r\nQUIT\r\n")
+            while not transport.disconnecting:
+                await deferLater(reactor, 0)  # type: ignore[arg-type]
+        finally:
+            looking.stop()
+        took = time.perf_counter() - began
+        gate.connectionLost(Failure(ConnectionDone()))
+        answer = transport.value()
+        self.assertIn(b"+OK 100000 messages (1700000 octets)\r\n+OK 100000 1700000\r\n", answer)
+        ids = set(re.findall(rb"(?m)^\d+ ([0-9a-f]{16})\r$", answer))
+        self.assertEqual(len(ids), self.COUNT)
+        self.assertEqual(len(re.findall(rb"(?m)^\d+ 17\r$", answer)), self.COUNT)
+        self.assertLess(took, 3)
+        # LIST and UIDL have 50 slices each.
+        self.assertGreater(turns, 100)
+        # Of the reactor alone 3 ms; this is with threads that load the mailbox, on a machine that has more to do.
+        self.assertLess(longest, 0.2)
+
+    async def test_allOfThemAreRemovedAtOnce(self) -> None:
+        await self.fill(3000)
+        gate, transport = await self.enter()
+        gate.dataReceived(b"".join(b"DELE %d\r\n" % (n + 1) for n in range(3000)) + b"QUIT\r\n")
+        await self.until(transport, b"+OK Bye\r\n")
+        self.assertEqual((await self.inbox.status()).messages, 0)
+
+
+class UniqueIdTests(POP3Case):
+    async def ids(self) -> list[bytes]:
+        gate, transport = await self.enter()
+        gate.dataReceived(b"UIDL\r\n")
+        answer = await self.until(transport, b".\r\n")
+        gate.dataReceived(b"QUIT\r\n")
+        await self.until(transport, b"+OK Bye\r\n")
+        return [line.split()[1] for line in answer.splitlines()[1:-1]]
+
+    async def test_forEver(self) -> None:
+        """
+        RFC 1939 7: never the same for two messages, over restarts, removals, copies and the renaming of INBOX.
+        """
+        for number in range(3):
+            await put(self.store, self.inbox, b"%d\r\n" % number)
+        first = await self.ids()
+        self.assertEqual(await self.ids(), first)
+        await self.inbox.remove([2])
+        await self.inbox.copy([1], self.inbox)
+        second = await self.ids()
+        self.assertEqual(second[:2], [first[0], first[2]])
+        self.assertNotIn(second[2], first)
+        await self.store.close()
+        self.store = Store(Path(self.folder), reactor)
+        await self.store.open()
+        self.inbox = await inboxOf(self.store, "anna")
+        portal = Portal(MailRealm(self.store, self.settings), [Checker(person("anna"))])  # type: ignore
+        self.factory.portal = portal
+        self.assertEqual(await self.ids(), second)
+        account = await self.store.account("id-anna", person("anna").address)
+        await account.renameMailbox("INBOX", "Old")
+        await put(self.store, self.inbox, b"new\r\n")
+        (third,) = await self.ids()
+        self.assertNotIn(third, first + second)
+        # Back in INBOX they are other messages.
+        old = await account.mailbox("Old")
+        await old.move([1, 2, 3], self.inbox)
+        self.assertTrue(set(first + second).isdisjoint(await self.ids()))
+
+
+class ExpiryTests(POP3Case):
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.days = 0.0
+        self.inbox._parts.now = lambda: 1_700_000_000.0 + self.days * 86400
+
+    async def fetch(self, *numbers: int, leaves: bool = True) -> None:
+        gate, transport = await self.enter()
+        for number in numbers:
+            gate.dataReceived(b"RETR %d\r\n" % number)
+            await self.until(transport, b"\r\n.\r\n")
+        if leaves:
+            gate.dataReceived(b"QUIT\r\n")
+            await self.until(transport, b"+OK Bye\r\n")
+        else:
+            gate.connectionLost(Failure(ConnectionDone()))
+
+    async def uids(self) -> list[int]:
+        return [row[0] for row in (await self.inbox.changesSince(0)).changed]
+
+    async def test_fetchedAndOldEnough(self) -> None:
+        self.settings.change("pop3.expire_days", "7")
+        for _ in range(4):
+            await put(self.store, self.inbox, b"x\r\n")
+        await self.fetch(1)
+        self.days = 3
+        # Who leaves without QUIT may not have it; who fetches again has had it since the first time.
+        await self.fetch(1, 2)
+        await self.fetch(3, leaves=False)
+        self.days = 6.9
+        await self.fetch()
+        self.assertEqual(await self.uids(), [1, 2, 3, 4])
+        self.days = 7
+        await self.fetch()
+        self.assertEqual(await self.uids(), [2, 3, 4])
+        self.days = 1000
+        await self.fetch()
+        self.assertEqual(await self.uids(), [3, 4])
+
+    async def test_neverByDefault(self) -> None:
+        await put(self.store, self.inbox, b"x\r\n")
+        await self.fetch(1)
+        self.days = 5000
+        await self.fetch(1)
+        self.assertEqual(await self.uids(), [1])
+
+    async def test_inSteps(self) -> None:
+        self.patch(pop3, "EXPIRED_AT_ONCE", 10)
+        self.settings.change("pop3.expire_days", "1")
+        for _ in range(25):
+            await put(self.store, self.inbox, b"x\r\n")
+        await self.fetch(*range(1, 26))
+        self.days = 2
+        removed: list[int] = []
+        remove = type(self.inbox).remove
+
+        def counted(mailbox: Any, uids: list[int]) -> Any:
+            removed.append(len(uids))
+            return remove(mailbox, uids)
+
+        self.patch(type(self.inbox), "remove", counted)
+        await self.fetch()
+        self.assertEqual((removed, await self.uids()), ([10, 10, 5], []))
+
+    async def test_whatIsRememberedGoesWithTheMessages(self) -> None:
+        self.settings.change("pop3.expire_days", "1")
+        for _ in range(3):
+            await put(self.store, self.inbox, b"x\r\n")
+        await self.fetch(1, 2, 3)
+        await self.inbox.remove([1, 2])
+        await self.fetch()
+        rows = await self.store.database.read(lambda txn: txn.execute("SELECT uid FROM fetched_by_pop").fetchall())
+        self.assertEqual(rows, [(3,)])
+
+
+class SizeTests(POP3Case):
+    MESSAGES = (
+        b"", b"\r\n", b"A: 1\r\n\r\nend", b"A: 1\r\n\r\nend\r", b"A: 1\r\n\r\nend\n", b"." * 70000, b"x\r\n" * 20000,
+        b"y" * 65535 + b"\r\n", b"y" * 65535 + b"\n.", b"A: 1\r\n\r\n" + b"\r\n." * 30000, b"z" * 131071 + b"\r",
+    )  # fmt: skip
+
+    async def test_whatIsAnnouncedIsSent(self) -> None:
+        """
+        LIST, STAT and RETR say how many octets RETR sends, without the dots that were added.
+        """
+        for message in self.MESSAGES:
+            await put(self.store, self.inbox, message)
+        gate, transport = await self.enter()
+        gate.dataReceived(b"LIST\r\n")
+        answer = await self.until(transport, b"\r\n.\r\n")
+        listed = [int(line.split()[1]) for line in answer.splitlines()[1:-1]]
+        sent = []
+        for number, message in enumerate(self.MESSAGES, 1):
+            gate.dataReceived(b"RETR %d\r\n" % number)
+            answer = await self.until(transport, b"\r\n.\r\n")
+            first, _crlf, rest = answer.partition(b"\r\n")
+            content = rest[:-3]
+            content = content.removeprefix(b".").replace(b"\n..", b"\n.")
+            self.assertEqual(int(first.split()[1]), len(content), number)
+            self.assertTrue(content.startswith(message), number)
+            sent.append(len(content))
+        self.assertEqual(listed, sent)
+
+    async def test_inAsciiToo(self) -> None:
+        await put(self.store, self.inbox, "Subject: Grüße\r\n\r\nschön".encode())
+        await put(self.store, self.inbox, "Subject: Grüße\r\n\r\n".encode() + b"x" * 100000)
+        gate, transport = await self.enter()
+        for number in (1, 2):
+            gate.dataReceived(b"RETR %d\r\n" % number)
+            answer = await self.until(transport, b"\r\n.\r\n")
+            first, _crlf, rest = answer.partition(b"\r\n")
+            self.assertEqual(int(first.split()[1]), len(rest) - 3)
+            self.assertTrue(rest.startswith(b"Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\r\n"), rest[:80])
+
+    async def test_headerThatIsTooLong(self) -> None:
+        # RFC 6856 5.
+        await put(self.store, self.inbox, "X: ü\r\n".encode() * 20000 + b"\r\nx\r\n")
+        gate, transport = await self.enter()
+        gate.dataReceived(b"RETR 1\r\n")
+        self.assertEqual(await self.until(transport, b"UTF8\r\n"), b"-ERR [UTF8] This message needs UTF8\r\n")
+
+
+class DelayTests(POP3Case):
+    async def test_itEnds(self) -> None:
+        self.settings.change("pop3.login_delay", "60s")
+        gate, transport = await self.enter()
+        gate.dataReceived(b"QUIT\r\n")
+        await self.until(transport, b"Bye\r\n")
+        self.clock.advance(59.9)
+        gate, transport = self.connect()
+        gate.dataReceived(LOGIN)
+        self.assertIn(b"-ERR [LOGIN-DELAY] ", await self.until(transport, b"little\r\n"))
+        self.clock.advance(0.2)
+        gate.dataReceived(LOGIN)
+        await self.until(transport, b" octets)\r\n")

@@ -36,6 +36,7 @@ from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
 from osxmail.mail.imap.resultoptions import PartialRange, parsePartialRange
 from osxmail.mail.imap.searchgrammar import parseSearch
 from osxmail.mail.imap.sortgrammar import parseCancelUpdate, parseSort, parseThread
+from osxmail.mail.imap.watchgrammar import parseMultiSearch, parseNotify
 from osxmail.mail.mailboxname import Pattern
 from osxmail.mail.sequenceset import SequenceSet
 
@@ -379,6 +380,8 @@ _GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
     "THREAD": parseThread,
     "UID THREAD": lambda cursor: parseThread(cursor, True),
     "CANCELUPDATE": parseCancelUpdate,
+    "ESEARCH": parseMultiSearch,
+    "NOTIFY": parseNotify,
     "FETCH": _fetch(False),
     "UID FETCH": _fetch(True),
     "STORE": _store(False),

@@ -11,9 +11,9 @@ C{entering} C{mailboxes} C{fetch} C{messages} C{changes}
 C{appending} C{catenating}
     Messages that come in: APPEND, with CATENATE; octets that are here already, named by URLs.
 
-C{searching} C{snapshotsearch} C{sorting} C{results} C{contexts} C{progress}
-    SEARCH; what memory answers of it; SORT and THREAD; how results are written, and kept up to date; how far a long
-    command is.
+C{searching} C{snapshotsearch} C{sorting} C{multisearch} C{filters} C{results} C{contexts} C{progress}
+    SEARCH; what memory answers of it; SORT and THREAD; ESEARCH, and which mailboxes it means; how results are written,
+    and kept up to date; how far a long command is.
 
 C{fetchanswers} C{sections} C{derived}
     The answers of a FETCH; BODY[…] and BINARY[…] in them; sections that are made while the message is read.

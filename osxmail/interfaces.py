@@ -207,7 +207,9 @@ class IMailStore(Interface):
         @raise osxmail.errors.NoSuchAccount:
         """
 
-    accessVersion: int = Attribute("another number as soon as this process has changed an access list")
+    accessVersion: int = Attribute(
+        "another number as soon as this process has changed an access list, or renamed or deleted a mailbox"
+    )
 
     def accountWithAddress(address: Address) -> Deferred[IAccount | None]:
         """

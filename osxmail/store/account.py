@@ -169,6 +169,7 @@ class Account:
 
         def write_txn(txn: Transaction) -> None:
             mailboxId = removeMailbox_txn(txn, self._row, name)
+            txn.afterCommit(self._parts.accessChanged)
             txn.afterCommit(lambda: self._parts.shelf.gone([mailboxId]))
 
         return self._parts.database.write(write_txn)
@@ -188,6 +189,7 @@ class Account:
 
         def write_txn(txn: Transaction) -> None:
             changed = renameMailbox_txn(txn, self._row, name, newName, now)
+            txn.afterCommit(self._parts.accessChanged)
             txn.afterCommit(lambda: self._parts.shelf.changed(changed))
 
         return self._parts.database.write(write_txn)

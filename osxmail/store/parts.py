@@ -45,6 +45,6 @@ class Parts:
 
     def accessChanged(self) -> None:
         """
-        An access list was changed.
+        An access list was changed, or a mailbox renamed or deleted.
         """
         self.accessVersion += 1

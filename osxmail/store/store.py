@@ -254,6 +254,7 @@ class Store:
             if row is None:
                 raise NoSuchAccount(accountId)
             mailboxIds = removeAccount_txn(txn, row)
+            txn.afterCommit(self.parts.accessChanged)
             txn.afterCommit(lambda: self.parts.shelf.gone(mailboxIds))
             txn.afterCommit(lambda: self.index.remove(row))
 

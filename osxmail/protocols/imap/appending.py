@@ -186,13 +186,14 @@ async def append(session: Imap, arguments: Arguments) -> bytes:
     """
     APPEND: all of its messages or none.
     """
-    return await _answered(_append(session, arguments))
+    return await _answered(session, _append(session, arguments))
 
 
-async def _answered(work: Awaitable[bytes]) -> bytes:
+async def _answered(session: Imap, work: Awaitable[bytes]) -> bytes:
     try:
         return await work
     except NoSuchMailbox:
+        session.namespaces.forgetTarget()
         return TRY_CREATE
     except Refused as refusal:
         return refusal.reply
@@ -208,7 +209,7 @@ async def _target(session: Imap, arguments: Arguments) -> tuple[Place, MessageHe
     name = arguments.cursor.mailbox()
     # A command that is none is told so first, whatever mailbox it names.
     head = parseMessageHead(arguments.cursor)
-    return await session.namespaces.find(name, "i"), head
+    return await session.namespaces.target(name, "i"), head
 
 
 async def _append(session: Imap, arguments: Arguments) -> bytes:
@@ -229,14 +230,14 @@ async def replace(session: Imap, arguments: Arguments) -> bytes:
     """
     REPLACE (RFC 8508): a message comes, and one of the selected mailbox goes.
     """
-    return await _answered(_replace(session, arguments, isUid=False))
+    return await _answered(session, _replace(session, arguments, isUid=False))
 
 
 async def replaceByUid(session: Imap, arguments: Arguments) -> bytes:
     """
     UID REPLACE (RFC 8508 3.3).
     """
-    return await _answered(_replace(session, arguments, isUid=True))
+    return await _answered(session, _replace(session, arguments, isUid=True))
 
 
 async def _replace(session: Imap, arguments: Arguments, isUid: bool) -> bytes:

@@ -142,6 +142,7 @@ class Namespaces:
         self._memberships = memberships
         self._keys = frozenset(address.key for address in record.addresses)
         self._isDirectoryAdministrator = record.administrator
+        self._target: Place | None = None
 
     @property
     def isAdministrator(self) -> bool:
@@ -237,6 +238,23 @@ class Namespaces:
         return self._keys | groups | {ANYONE}
 
     # --------------------------------------------------------------------------------------- the selected one
+
+    async def target(self, name: str, needs: str) -> Place:
+        """
+        As L{find}; one that is asked for many times in a row (by APPENDs) comes out of memory, as long as nobody in
+        this process has changed names or access lists, and for a few seconds.
+        """
+        place = self._target
+        if place is None or place.name != name or self.isStale(place):
+            place = self._target = await self.find(name)
+        place.need(needs)
+        return place
+
+    def forgetTarget(self) -> None:
+        """
+        What L{target} has found is not there any more.
+        """
+        self._target = None
 
     def isStale(self, place: Place) -> bool:
         """

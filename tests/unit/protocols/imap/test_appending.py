@@ -91,6 +91,49 @@ class BoundsTests(AppendingCase):
         self.assertIn(b"OK", await client.do(b"NOOP"))
 
 
+class TargetTests(AppendingCase):
+    """
+    The mailbox of the last APPEND is remembered, and what others do to it is seen all the same.
+    """
+
+    async def test_remembered(self) -> None:
+        client = await self.entered()
+        await client.do(b"APPEND INBOX" + literal(TEXT))
+        self.patch(type(client.gate.namespaces), "find", None)
+        self.assertIn(b" 2]", await client.do(b"APPEND INBOX" + literal(TEXT)))
+
+    async def test_renamed(self) -> None:
+        client = await self.entered()
+        account = await self.store.existingAccount("id-anna")
+        assert account is not None
+        await client.do(b"CREATE here")
+        await client.do(b"APPEND here" + literal(TEXT))
+        await account.renameMailbox("here", "there")
+        self.assertIn(b"NO [TRYCREATE]", await client.do(b"APPEND here" + literal(TEXT)))
+        await account.createMailbox("here")
+        self.assertIn(b" 1]", await client.do(b"APPEND here" + literal(TEXT)))
+
+    async def test_deleted(self) -> None:
+        client = await self.entered()
+        account = await self.store.existingAccount("id-anna")
+        assert account is not None
+        await client.do(b"CREATE here")
+        await client.do(b"APPEND here" + literal(TEXT))
+        await account.deleteMailbox("here")
+        await account.createMailbox("here")
+        self.assertIn(b" 1]", await client.do(b"APPEND here" + literal(TEXT)))
+
+    async def test_rights(self) -> None:
+        client = await self.entered()
+        await client.do(b"CREATE here")
+        await client.do(b"APPEND here" + literal(TEXT))
+        account = await self.store.existingAccount("id-anna")
+        assert account is not None
+        here = await account.mailbox("here")
+        await here.setAccess(client.gate.login, "=", "lr")
+        self.assertIn(b"NO [NOPERM]", await client.do(b"APPEND here" + literal(TEXT)))
+
+
 class ReplaceTests(AppendingCase):
     async def entered(self) -> Client:
         return await self.selected()

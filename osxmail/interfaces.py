@@ -449,6 +449,15 @@ class IMailbox(Interface):
             least: where the last is not the last that was asked for, ask for the rest.
         """
 
+    def previews(uids: Sequence[int], isLazy: bool = False) -> Deferred[list[tuple[int, bytes | None]]]:
+        """
+        The beginnings of messages' texts (RFC 8970), in UTF-8, one line of at most 200 characters each; at most 1,000
+        UIDs at a time.  They are made when they are first asked for, and kept.
+
+        @param isLazy: do not wait for what is not there: it is made when there is time.
+        @return: of those of the UIDs that are there; C{None} of one that cannot be read, or, lazily, is not made yet.
+        """
+
     def storeFlags(
         uids: Sequence[int], operation: str, flags: Sequence[str], unchangedSince: int | None = None
     ) -> Deferred[FlagsStored]:

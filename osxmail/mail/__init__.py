@@ -11,7 +11,7 @@ Where to find what:
  - Values that rooms hand each other: C{address}, C{envelope}, C{decision}, C{verdict}, C{record}, C{acceptance}, C{flags}.
  - A message and its parts: C{mime} (one walk gives ENVELOPE, BODY, BODYSTRUCTURE and where each section is),
    C{mimestructure} (what is kept of it), C{header}, C{headerdate}, C{addresslist}, C{mediatype}, C{imapenvelope},
-   C{subject}; as text, for searching: C{text}, C{htmltext}, C{encodedword}, C{charset}; its bodies in pieces:
+   C{subject}; as text, for searching: C{text}, C{htmltext}, C{encodedword}, C{charset}, C{preview}; its bodies in pieces:
    C{transferencoding}; its header for who takes ASCII only: C{surrogate}.
  - SMTP on the wire: C{smtpcommand}, C{smtpdata} (dot transparency, both ways, POP3's too), C{smtpreply}, C{dsn}.
  - IMAP: C{searchkeys}, C{sortcriteria}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname}, C{rights}; on the wire, the

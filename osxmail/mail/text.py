@@ -11,7 +11,6 @@ We go further in one thing: full case folding, so that also C{ß} and C{SS} are 
 
 from __future__ import annotations
 
-import binascii
 import codecs
 import re
 import unicodedata
@@ -24,17 +23,14 @@ from osxmail.mail.header import MAX_FIELDS, MAX_HEADER_OCTETS, firstFields, unfo
 from osxmail.mail.htmltext import HtmlText
 from osxmail.mail.mediatype import firstWord, parseMediaType
 from osxmail.mail.mimestructure import MESSAGE, MULTIPART, TEXT, Part
+from osxmail.mail.transferencoding import Identity, Transform, decoderOf
 
 PIECE_OCTETS = 65_536  # that are decoded at once
-MAX_QP_LINE_OCTETS = 65_536  # a longer "line" of quoted-printable is cut where it may be wrong
 
 #: Gives octets of a message: offset and length; fewer only at its end.
 Reader: TypeAlias = Callable[[int, int], bytes]
 
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_NOT_BASE64 = bytes(range(256)).translate(None, _BASE64)
 _ACCENTS = re.compile("[\u0300-\u036f]+")
-_HEX_TAIL = re.compile(rb"=[0-9A-Fa-f]?\Z")
 
 #: Stands between texts that do not belong together: nothing matches across it.
 BREAK = ""
@@ -100,7 +96,7 @@ def bodyTexts(part: Part, read: Reader) -> Iterator[str]:
     message itself is not part of it.
     """
     if part.kind == TEXT:
-        yield from _leafText(part, read)
+        yield from leafText(part, read)
     elif part.kind == MULTIPART:
         at = part.bodyOffset
         for child in part.children:
@@ -145,19 +141,17 @@ def _readUpTo(read: Reader, start: int, end: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _leafText(part: Part, read: Reader) -> Iterator[str]:
+def leafText(part: Part, read: Reader) -> Iterator[str]:
+    """
+    The text of a part of the kind L{TEXT} in pieces; of HTML, what a reader sees.
+    """
     header = _readUpTo(read, part.headerOffset, part.bodyOffset, MAX_HEADER_OCTETS)
     found = firstFields(header, (b"content-type", b"content-transfer-encoding"))
     media = parseMediaType(found[b"content-type"]) if b"content-type" in found else None
     charset = media.charset if media is not None else ""
-    encoding = (firstWord(found.get(b"content-transfer-encoding")) or b"").lower()
-    if encoding == b"base64":
-        octets = _base64(part, read)
-    elif encoding == b"quoted-printable":
-        octets = _quotedPrintable(part, read)
-    else:
-        octets = _pieces(part, read)
-    texts = _decoded(octets, charset)
+    # What is encoded in a way that nobody knows is taken as it is.
+    decoder = decoderOf(firstWord(found.get(b"content-transfer-encoding"))) or Identity()
+    texts = _decoded(_bodyOctets(part, read, decoder), charset)
     return _seen(texts) if media is not None and media.subtype == b"html" else texts
 
 
@@ -172,42 +166,15 @@ def _seen(pieces: Iterator[str]) -> Iterator[str]:
         yield text
 
 
-def _pieces(part: Part, read: Reader) -> Iterator[bytes]:
+def _bodyOctets(part: Part, read: Reader, decoder: Transform) -> Iterator[bytes]:
     at = part.bodyOffset
     while at < part.endOffset:
         octets = read(at, min(PIECE_OCTETS, part.endOffset - at))
         if not octets:
-            return
-        yield octets
+            break
+        yield decoder.feed(octets)
         at += len(octets)
-
-
-def _base64(part: Part, read: Reader) -> Iterator[bytes]:
-    rest = b""
-    for octets in _pieces(part, read):
-        clean = rest + octets.translate(None, _NOT_BASE64)
-        whole = len(clean) & ~3
-        rest = clean[whole:]
-        yield binascii.a2b_base64(clean[:whole])
-    if len(rest) > 1:
-        yield binascii.a2b_base64(rest + b"=" * (4 - len(rest)))
-
-
-def _quotedPrintable(part: Part, read: Reader) -> Iterator[bytes]:
-    rest = b""
-    for octets in _pieces(part, read):
-        octets = rest + octets
-        cut = octets.rfind(b"\n") + 1
-        if not cut:
-            if len(octets) < MAX_QP_LINE_OCTETS:
-                rest = octets
-                continue
-            match = _HEX_TAIL.search(octets)
-            cut = match.start() if match else len(octets)
-        rest = octets[cut:]
-        yield binascii.a2b_qp(octets[:cut])
-    if rest:
-        yield binascii.a2b_qp(rest)
+    yield decoder.finish()
 
 
 def _decoded(pieces: Iterator[bytes], charset: str) -> Iterator[str]:

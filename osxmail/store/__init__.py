@@ -15,7 +15,7 @@ after its fsync.  The parts meet inside that transaction, and only there:
    what is done to it; C{changes}: what has changed since.
  - C{maildroprows}: what POP3 alone wants to know.
  - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read; C{renderings}: what is
-   ready-made of them.
+   ready-made of them; C{previews}: what is made of them when somebody asks for it.
  - C{search}: SEARCH; C{searchplan} makes SQL and tests of what is looked for, C{searchtests} the tests,
    C{searchslices} reads the messages that are looked through.  C{sorting}: SORT and THREAD; C{relevancy}: scores.
  - C{index}: what makes that fast, a file for each account (C{indexfile}), with columns (C{indexblocks}) and trigrams;

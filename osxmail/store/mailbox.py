@@ -90,6 +90,12 @@ class Mailbox:
         """
         return self._parts.renderings.renderings(self.mailboxId, uids, columns, isUtf8)
 
+    def previews(self, uids: Sequence[int], isLazy: bool = False) -> Deferred[list[tuple[int, bytes | None]]]:
+        """
+        See L{IMailbox.previews}.
+        """
+        return self._parts.previews.previews(self.mailboxId, uids, isLazy)
+
     def search(
         self, key: SearchKey, uids: Sequence[int] | None = None, progress: Progress | None = None
     ) -> Deferred[list[int]]:

@@ -14,6 +14,7 @@ from osxmail.store.database import Database
 from osxmail.store.index import Index
 from osxmail.store.message import MessageRows
 from osxmail.store.octets import Octets
+from osxmail.store.previews import Previews
 from osxmail.store.renderings import RenderingRows
 from osxmail.store.search import Search
 from osxmail.store.shelf import Shelf
@@ -38,6 +39,7 @@ class Parts:
     shelf: Shelf
     search: Search
     sorting: Sorting
+    previews: Previews
     index: Index
     now: Callable[[], float]
     lockedMaildrops: set[str]

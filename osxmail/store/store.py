@@ -36,6 +36,7 @@ from osxmail.store.message import MessageRows
 from osxmail.store.octets import Octets
 from osxmail.store.parts import Parts
 from osxmail.store.placing import Placed
+from osxmail.store.previews import Previews
 from osxmail.store.queueid import QueueIds
 from osxmail.store.queuetable import QueueTable
 from osxmail.store.renderings import RenderingRows
@@ -99,6 +100,7 @@ class Store:
             shelf,
             search,
             Sorting(search),
+            Previews(self.database, search),
             self.index,
             now,
             set(),
@@ -131,6 +133,7 @@ class Store:
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        self.parts.previews.stop()
         await self.parts.sorting.stop()
         await self.parts.search.stop()
         await self.index.stop()

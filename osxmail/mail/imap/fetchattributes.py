@@ -22,7 +22,8 @@ _PLAIN_FIELD = re.compile(rb"[!#$&'+,\-./0-9;<=>?@A-Z\[^_`a-z|}~]+")
 
 #: Items that the snapshot knows.
 SNAPSHOT_ITEMS = frozenset({"UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "MODSEQ"})
-#: Items that the store has ready-made, and the column each is in (see L{osxmail.interfaces.IMailbox.renderings}).
+#: Items that the store has ready-made, and the column each is in (see L{osxmail.interfaces.IMailbox.renderings}), or
+#: makes when they are asked for (see L{osxmail.interfaces.IMailbox.previews}).
 RENDERED_ITEMS = {
     "ENVELOPE": "envelope",
     "BODY": "body",
@@ -30,6 +31,8 @@ RENDERED_ITEMS = {
     "SAVEDATE": "savedate",  # RFC 8514 3
     "EMAILID": "emailid",  # RFC 8474 5.1
     "THREADID": "threadid",  # RFC 8474 5.2
+    "PREVIEW": "preview",  # RFC 8970 3
+    "PREVIEW (LAZY)": "lazypreview",  # RFC 8970 3.1
 }
 
 _MACROS = {
@@ -37,6 +40,7 @@ _MACROS = {
     "FAST": ("FLAGS", "INTERNALDATE", "RFC822.SIZE"),
     "FULL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"),
 }
+_PREVIEW, _LAZY_PREVIEW = "PREVIEW", "PREVIEW (LAZY)"
 _SIMPLE = SNAPSHOT_ITEMS | frozenset(RENDERED_ITEMS)
 
 
@@ -127,6 +131,9 @@ def parseFetchItems(cursor: Cursor) -> FetchItems:
 
 def _made(items: list[FetchItem]) -> FetchItems:
     simple = dict.fromkeys(item for item in items if isinstance(item, str))
+    if _PREVIEW in simple:
+        # Who waits for it is told once.
+        simple.pop(_LAZY_PREVIEW, None)
     sections: dict[tuple[bytes, int | None], BodySection] = {}
     for item in items:
         if isinstance(item, BodySection):
@@ -149,6 +156,8 @@ def _item(cursor: Cursor) -> FetchItem:
         part = _part(cursor)
         return BodySection(b"BINARY.SIZE" + _label(part), part, isDecoded=True, isSize=True)
     name = cursor.atom("an item to fetch")
+    if name == _PREVIEW:
+        return _LAZY_PREVIEW if cursor.takes(b" (LAZY)") else _PREVIEW
     if name in _SIMPLE:
         return name
     if name in _RFC822:

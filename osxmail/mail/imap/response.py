@@ -59,6 +59,18 @@ def renderUtf8(value: bytes) -> bytes:
     return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
+def renderPreview(value: bytes | None, isUtf8: bool = False) -> bytes:
+    """
+    What follows PREVIEW (RFC 8970 3): a string in UTF-8, or NIL.
+
+    @param value: one line without control characters.
+    @param isUtf8: the client takes UTF-8 in quoted strings; to others that is a literal.
+    """
+    if value is None:
+        return b"NIL"
+    return renderUtf8(value) if isUtf8 else renderString(value)
+
+
 def renderFlags(names: Iterable[str]) -> bytes:
     """
     Flags in parentheses.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Messages whose renderings are read in one hop.
 BATCH_RENDERINGS = 1000
+#: Messages whose previews are made before the first of them is told.
+BATCH_PREVIEWS = 100
 #: Messages that are opened in one hop; the store's limit.
 BATCH_MESSAGES = 100
 
@@ -45,6 +47,8 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
     tellKeywords(session, view)
     answer = FetchAnswer(session, view, items, command.changedSince)
     most = BATCH_MESSAGES if items.sections else BATCH_RENDERINGS if items.needs else SLICE_MESSAGES
+    if "PREVIEW" in items.simple:
+        most = min(most, BATCH_PREVIEWS)
     for indexes in slices(ranges, most):
         if items.sections:
             await answer.withSections(indexes)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from osxmail.interfaces import IMessage
 from osxmail.mail.flags import SEEN
 from osxmail.mail.imap.fetchattributes import SNAPSHOT_ITEMS, FetchItems
-from osxmail.mail.imap.response import renderDate
+from osxmail.mail.imap.response import renderDate, renderPreview
 from osxmail.protocols.imap.derived import Pace
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.sections import Found, Sections
@@ -35,7 +35,11 @@ _RENDERED_NAMES = {
     "savedate": b"SAVEDATE ",
     "emailid": b"EMAILID ",
     "threadid": b"THREADID ",
+    "preview": b"PREVIEW ",
+    "lazypreview": b"PREVIEW ",
 }
+#: Columns that are no renderings: they are made when they are asked for.
+_PREVIEWS = ("preview", "lazypreview")
 #: What makes of a column's octets what FETCH says; the others are ready-made.
 _RENDERED_FORMS: dict[str, Callable[[bytes], bytes]] = {
     "savedate": lambda seconds: renderDate(int(seconds)),
@@ -65,7 +69,8 @@ class FetchAnswer:
         self._items = items
         self._since = changedSince
         self._pace = Pace(session.letOthers)
-        self._columns = items.needs
+        self._columns = tuple(column for column in items.needs if column not in _PREVIEWS)
+        self._previews = [(at, column) for at, column in enumerate(items.needs) if column in _PREVIEWS]
         # Where parts are is known: nothing is to be looked for.
         self._needsStructure = any(section.part for section in items.sections)
         self._names = [_RENDERED_NAMES[column] for column in items.needs]
@@ -126,7 +131,11 @@ class FetchAnswer:
 
     async def _renderings(self, uids: list[int]) -> list[tuple[int, tuple[bytes, ...]]]:
         columns = (*self._columns, "structure") if self._needsStructure else self._columns
-        rows = await self._view.mailbox.renderings(uids, columns, self._session.isUtf8)
+        rows: list[tuple[int, tuple[bytes, ...]]] = [(uid, ()) for uid in uids]
+        if columns:
+            rows = await self._view.mailbox.renderings(uids, columns, self._session.isUtf8)
+        for at, column in self._previews:
+            rows = await self._withPreviews(rows, at, column)
         if self._isPlain:
             return rows
         forms = self._forms
@@ -139,6 +148,16 @@ class FetchAnswer:
                 ),
             )
             for uid, texts in rows
+        ]
+
+    async def _withPreviews(
+        self, rows: list[tuple[int, tuple[bytes, ...]]], at: int, column: str
+    ) -> list[tuple[int, tuple[bytes, ...]]]:
+        uids = [uid for uid, _ in rows]
+        found = dict(await self._view.mailbox.previews(uids, column == "lazypreview"))
+        isUtf8 = self._session.isUtf8
+        return [
+            (uid, (*texts[:at], renderPreview(found[uid], isUtf8), *texts[at:])) for uid, texts in rows if uid in found
         ]
 
     def _writeRendered(self, uids: list[int], rows: list[tuple[int, tuple[bytes, ...]]]) -> None:
@@ -163,7 +182,7 @@ class FetchAnswer:
         while uids:
             rendered: list[tuple[int, tuple[bytes, ...]]] = []
             rest: list[int] = []
-            if self._columns or self._needsStructure:
+            if self._names or self._needsStructure:
                 rendered = await self._renderings(uids)
                 rest = _after(uids, rendered)
             await self._sectionsOf(uids[: len(uids) - len(rest)], dict(rendered))
@@ -267,7 +286,7 @@ class FetchAnswer:
         @return: the UIDs of those that it was set on.
         """
         view = self._view
-        if view.isReadOnly:
+        if view.isReadOnly or "s" not in view.rights:  # RFC 4314 4
             return frozenset()
         snapshot = view.snapshot
         unseen = []

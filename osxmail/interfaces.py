@@ -8,7 +8,7 @@ now" is L{osxmail.errors.TemporaryError}.  No transaction leaves the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -19,6 +19,8 @@ from osxmail.mail.acceptance import (
     Acceptance,
     Accepted,
     Alias,
+    AnnotationChange,
+    Annotations,
     Appended,
     Changes,
     Copied,
@@ -239,6 +241,33 @@ class IMailStore(Interface):
         The identifiers of groups that access lists name, in order.
         """
 
+    def mailboxNumbered(mailboxId: int) -> Deferred[SharedMailbox | None]:
+        """
+        The mailbox of this number, whosever it is.
+        """
+
+    def annotations(
+        owner: str, entries: Sequence[str], depth: int | None, maxOctets: int | None
+    ) -> Deferred[Annotations]:
+        """
+        Of the server: see L{IMailbox.annotations}.
+        """
+
+    def setAnnotations(owner: str, values: Mapping[str, bytes | None], author: str = "") -> Deferred[None]:
+        """
+        Of the server: see L{IMailbox.setAnnotations}.
+        """
+
+    def addAnnotationListener(listener: Callable[[AnnotationChange], None]) -> None:
+        """
+        Call it on the reactor after this process has changed annotations.
+        """
+
+    def removeAnnotationListener(listener: Callable[[AnnotationChange], None]) -> None:
+        """
+        Do so no more; harmless for one that was not added.
+        """
+
     def recordTrace(events: Sequence[TraceEvent]) -> Deferred[None]:
         """
         Remember what happened to messages, in a batch.
@@ -400,6 +429,31 @@ class IMailbox(Interface):
 
         @param operation: C{"+"} to add, C{"-"} to take away, C{"="} to replace, C{""} to remove the entry.
         @raise osxmail.errors.LimitExceeded: the list is too long.
+        """
+
+    def annotations(
+        owner: str, entries: Sequence[str], depth: int | None, maxOctets: int | None
+    ) -> Deferred[Annotations]:
+        """
+        Annotations (RFC 5464), and the special use of an owner's mailbox as C{/private/specialuse} (RFC 6154).
+
+        @param owner: the identifier of the account whose private ones are meant.
+        @param entries: with C{/shared} or C{/private} before them, lower case.
+        @param depth: how far below these: 0, 1, or C{None} for all.
+        @param maxOctets: larger values are left out; C{None} is any.
+        """
+
+    def setAnnotations(owner: str, values: Mapping[str, bytes | None], author: str = "") -> Deferred[None]:
+        """
+        Set some, or remove them (C{None}); all or nothing.
+
+        @param author: handed to listeners.
+        @raise osxmail.errors.LimitExceeded: there would be too many.
+        """
+
+    def deletedOctets() -> Deferred[int]:
+        """
+        The size of the messages with C{\\Deleted} together.
         """
 
     def status() -> Deferred[MailboxStatus]:

@@ -320,6 +320,32 @@ class Quota:
 
 
 @frozen
+class Annotations:
+    """
+    @ivar values: by entry, with /shared or /private before it.
+    @ivar longestOctets: the size of the largest value that was left out because of its size; 0 if none was.
+    """
+
+    values: dict[str, bytes]
+    longestOctets: int = 0
+
+
+@frozen
+class AnnotationChange:
+    """
+    @ivar mailboxId: 0 is the server.
+    @ivar owner: whose the private ones are.
+    @ivar entries: what was set or removed.
+    @ivar author: who did it, as the caller named itself.
+    """
+
+    mailboxId: int
+    owner: str
+    entries: tuple[str, ...]
+    author: str
+
+
+@frozen
 class SharedMailbox:
     """
     A mailbox that somebody may see who does not own it.

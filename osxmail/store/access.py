@@ -119,3 +119,15 @@ def readShared(txn: Transaction, identifiers: Sequence[str]) -> tuple[SharedMail
     ).fetchone()
     rows: list[list[Any]] = json.loads(row[0])
     return tuple(SharedMailbox(one[0], one[1], statusOf(one[3:]), _entries(one[2])) for one in rows)
+
+
+def readNumbered(txn: Transaction, mailboxId: int) -> SharedMailbox | None:
+    """
+    See L{osxmail.interfaces.IMailStore.mailboxNumbered}.
+    """
+    row = txn.execute(
+        f"""SELECT a.identifier, a.address, {_ENTRIES}, {STATUS_COLUMNS}
+            FROM mailbox m JOIN account a ON a.id = m.account_id WHERE m.id = ?""",
+        (mailboxId,),
+    ).fetchone()
+    return None if row is None else SharedMailbox(row[0], row[1], statusOf(row[3:]), _entries(row[2]))

@@ -11,6 +11,7 @@ from osxmail.errors import AlreadyExists, HasChildren, LimitExceeded, NoSuchMail
 from osxmail.mail.address import Address
 from osxmail.mail.mailboxname import DELIMITER, INBOX, parents
 from osxmail.store.access import inheritAccess_txn
+from osxmail.store.annotations import copyAnnotations_txn
 from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
 
@@ -222,6 +223,7 @@ def renameMailbox_txn(txn: Transaction, account: int, name: str, newName: str, n
         # RFC 3501 6.3.5: the messages move to a new mailbox, what is below INBOX stays.
         target = makeMailbox_txn(txn, account, newName, "")
         copy_txn(txn, mailboxId, None, target, now, isMove=True)
+        copyAnnotations_txn(txn, mailboxId, target)
         return [mailboxId, target]
     if newName == name:
         raise AlreadyExists(name)

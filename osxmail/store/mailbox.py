@@ -5,7 +5,7 @@ A mailbox: a log of changes with UIDs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from osxmail.errors import NoSuchMailbox
 from osxmail.interfaces import IMailbox, IMailboxListener, IMessage, ISnapshot, NewMessage
-from osxmail.mail.acceptance import Appended, Changes, Copied, FlagsStored, MailboxStatus
+from osxmail.mail.acceptance import Annotations, Appended, Changes, Copied, FlagsStored, MailboxStatus
 from osxmail.mail.rights import AccessEntry
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.mail.sortcriteria import SortCriterion
@@ -69,6 +69,31 @@ class Mailbox:
             txn.afterCommit(self._parts.accessChanged)
 
         return self._parts.database.write(write_txn)
+
+    def annotations(
+        self, owner: str, entries: Sequence[str], depth: int | None, maxOctets: int | None
+    ) -> Deferred[Annotations]:
+        """
+        See L{IMailbox.annotations}.
+        """
+        return self._parts.readAnnotations(self.mailboxId, owner, entries, depth, maxOctets)
+
+    def setAnnotations(self, owner: str, values: Mapping[str, bytes | None], author: str = "") -> Deferred[None]:
+        """
+        See L{IMailbox.setAnnotations}.
+        """
+        return self._parts.setAnnotations(self.mailboxId, owner, values, author)
+
+    def deletedOctets(self) -> Deferred[int]:
+        """
+        See L{IMailbox.deletedOctets}.
+        """
+
+        def read(txn: Transaction) -> int:
+            row = txn.execute("SELECT total(size) FROM message WHERE mailbox_id = ? AND flags & 8", (self.mailboxId,))
+            return int(row.fetchone()[0])
+
+        return self._parts.database.read(read, isSingle=True, isLong=True)
 
     def status(self) -> Deferred[MailboxStatus]:
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,17 @@ from zope.interface import implementer
 
 from osxmail.errors import NoSuchAccount
 from osxmail.interfaces import IAccount, IIncoming, IMailStore
-from osxmail.mail.acceptance import Acceptance, Accepted, SharedMailbox, TraceEvent
+from osxmail.mail.acceptance import (
+    Acceptance,
+    Accepted,
+    AnnotationChange,
+    Annotations,
+    SharedMailbox,
+    TraceEvent,
+)
 from osxmail.mail.address import Address
 from osxmail.store.accepting import Accepting
-from osxmail.store.access import readGroups, readShared
+from osxmail.store.access import readGroups, readNumbered, readShared
 from osxmail.store.account import Account
 from osxmail.store.accountrows import (
     SHARED_ACCOUNT,
@@ -28,6 +35,7 @@ from osxmail.store.accountrows import (
     removeAccount_txn,
     sharedAccount_txn,
 )
+from osxmail.store.annotations import SERVER
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
 from osxmail.store.incoming import Incoming
@@ -262,6 +270,39 @@ class Store:
             txn.afterCommit(lambda: self.index.remove(row))
 
         return self.database.write(write_txn)
+
+    def mailboxNumbered(self, mailboxId: int) -> Deferred[SharedMailbox | None]:
+        """
+        See L{IMailStore.mailboxNumbered}.
+        """
+        return self.database.read(lambda txn: readNumbered(txn, mailboxId), isSingle=True)
+
+    def annotations(
+        self, owner: str, entries: Sequence[str], depth: int | None, maxOctets: int | None
+    ) -> Deferred[Annotations]:
+        """
+        See L{IMailStore.annotations}.
+        """
+        return self.parts.readAnnotations(SERVER, owner, entries, depth, maxOctets)
+
+    def setAnnotations(self, owner: str, values: Mapping[str, bytes | None], author: str = "") -> Deferred[None]:
+        """
+        See L{IMailStore.setAnnotations}.
+        """
+        return self.parts.setAnnotations(SERVER, owner, values, author)
+
+    def addAnnotationListener(self, listener: Callable[[AnnotationChange], None]) -> None:
+        """
+        See L{IMailStore.addAnnotationListener}.
+        """
+        self.parts.annotationListeners.append(listener)
+
+    def removeAnnotationListener(self, listener: Callable[[AnnotationChange], None]) -> None:
+        """
+        See L{IMailStore.removeAnnotationListener}.
+        """
+        if listener in self.parts.annotationListeners:
+            self.parts.annotationListeners.remove(listener)
 
     def recordTrace(self, events: Sequence[TraceEvent]) -> Deferred[None]:
         """

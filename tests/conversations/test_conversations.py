@@ -13,7 +13,8 @@ C{@ bound NAME = N}     a constant of ours, by its full name, is this number: a 
 C{@ message TEXT}       a message in anna's INBOX, with escapes (pop3, imap)
 ======================  ==================================================================================
 
-C{anna} and C{ben} at C{example.test} have the password C{secret}.
+C{anna}, C{ben} and C{root}, who is an administrator, at C{example.test} have the password C{secret}.  The group
+C{staff@example.test} has anna and ben.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from osxmail.protocols.smtp import SMTPFactory
 from osxmail.protocols.submission import SubmissionFactory
 from osxmail.store.store import Store
 from tests.conversations.dialogue import Dialogue, read, replay, unescape
+from tests.fakes.directory import FakeDirectory
 from tests.fakes.mailstores import closeStore, inboxOf, openStore, put
 from tests.fakes.reception import FakeReception
 from tests.fakes.settings import FakeSettings
@@ -81,8 +83,13 @@ class World:
                 case _:
                     raise AssertionError(f"{dialogue.path}: @ {key} is not known")
         people = [
-            person(name, popAllowed=name not in denied, imapAllowed=name not in denied) for name in ("anna", "ben")
+            person(name, popAllowed=name not in denied, imapAllowed=name not in denied, administrator=name == "root")
+            for name in ("anna", "ben", "root")
         ]
+        self.directory = FakeDirectory()
+        for each in people:
+            self.directory.add(each)
+        self.directory.addGroup("staff@example.test", "anna@example.test", "ben@example.test")
         self.checker = Checker(*people)
         self.reception = FakeReception(self.settings)
         self.store: Store | None = None
@@ -123,7 +130,7 @@ def _smtp(kind: type[SMTPFactory], isTLS: bool = False) -> Callable[[World], Gat
 def _imap(isTLS: bool = False) -> Callable[[World], GateFactory]:
     def make(world: World) -> GateFactory:
         store: Any = world.store
-        return ImapFactory(world.entrance(isTLS), world.portal(), store)
+        return ImapFactory(world.entrance(isTLS), world.portal(), store, world.directory)  # type: ignore[arg-type]
 
     return make
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from osxmail.mail.imap.accesscommand import AccessCommand
 from osxmail.mail.imap.fetchattributes import FetchItems
 from osxmail.mail.imap.resultoptions import PartialRange, ResultOptions
 from osxmail.mail.imap.searchcommand import SearchCommand
@@ -121,9 +122,10 @@ class ListMailboxes:
     LIST (with the options of RFC 5258 and RFC 6154 that we have) and LSUB.
 
     @ivar select: SUBSCRIBED, SPECIAL-USE, RECURSIVEMATCH, REMOTE.
-    @ivar wanted: what is to be returned: SUBSCRIBED, CHILDREN, SPECIAL-USE.
+    @ivar wanted: what is to be returned: SUBSCRIBED, CHILDREN, SPECIAL-USE, MYRIGHTS.
     @ivar statusItems: of RETURN (STATUS (…)) (RFC 5819).
     @ivar isExtended: it has the extended syntax.
+    @ivar entries: of RETURN (METADATA (…)) (RFC 9590).
     """
 
     reference: str
@@ -132,6 +134,7 @@ class ListMailboxes:
     wanted: frozenset[str] = frozenset()
     statusItems: tuple[str, ...] = ()
     isExtended: bool = False
+    entries: tuple[str, ...] = ()
 
 
 @frozen
@@ -251,4 +254,5 @@ Command: TypeAlias = (
     | Enable
     | Compress
     | Identify
+    | AccessCommand
 )

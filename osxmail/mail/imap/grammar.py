@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from osxmail.errors import LimitExceeded
+from osxmail.mail.imap.accessgrammar import (
+    parseAccessOf,
+    parseGetMetadata,
+    parseQuotaOf,
+    parseSetAccess,
+    parseSetMetadata,
+    parseSetQuota,
+)
 from osxmail.mail.imap.command import (
     Authenticate,
     Command,
@@ -18,7 +25,6 @@ from osxmail.mail.imap.command import (
     Expunge,
     Fetch,
     Identify,
-    ListMailboxes,
     Login,
     Named,
     Password,
@@ -27,32 +33,24 @@ from osxmail.mail.imap.command import (
     Resync,
     Search,
     Select,
-    Status,
     Store,
     Transfer,
 )
 from osxmail.mail.imap.fetchattributes import parseFetchItems
+from osxmail.mail.imap.listgrammar import parseList, parseLsub, parseStatus
 from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
 from osxmail.mail.imap.resultoptions import PartialRange, parsePartialRange
 from osxmail.mail.imap.searchgrammar import parseSearch
 from osxmail.mail.imap.sortgrammar import parseCancelUpdate, parseSort, parseThread
 from osxmail.mail.imap.watchgrammar import parseMultiSearch, parseNotify
-from osxmail.mail.mailboxname import Pattern
 from osxmail.mail.sequenceset import SequenceSet
 
-MAX_PATTERNS = 20  # in one LIST
 MAX_OPTIONS = 30  # in one list of options, parameters or items of STATUS
 MAX_ID_PAIRS = 30  # RFC 2971 3.3
 MAX_ID_KEY_OCTETS = 30
 MAX_ID_VALUE_OCTETS = 1024
 MAX_CREDENTIAL_OCTETS = 1024
 MAX_ENABLED = 30
-
-STATUS_ITEMS = frozenset(
-    # SIZE: RFC 8438; DELETED: RFC 9051 6.3.11; HIGHESTMODSEQ: RFC 7162 3.1.2.1
-    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "HIGHESTMODSEQ", "SIZE", "DELETED"}
-    | {"MAILBOXID", "APPENDLIMIT"}  # RFC 8474 4.3; RFC 7889 3.1
-)
 
 
 def parseCommand(name: str, cursor: Cursor) -> Command:
@@ -207,80 +205,6 @@ def _rename(cursor: Cursor) -> Rename:
     return Rename(mailbox, cursor.mailbox(isNew=True))
 
 
-_SELECTIONS = frozenset({"SUBSCRIBED", "SPECIAL-USE", "RECURSIVEMATCH", "REMOTE"})
-_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE"})
-
-
-def _list(cursor: Cursor) -> ListMailboxes:
-    select: frozenset[str] = frozenset()
-    isExtended = False
-    if cursor.takes(b"("):
-        isExtended = True
-        select = _options(cursor, _SELECTIONS)
-        if "RECURSIVEMATCH" in select and not select & {"SUBSCRIBED", "SPECIAL-USE"}:
-            raise BadCommand("RECURSIVEMATCH needs another option")  # RFC 5258 3.1
-        cursor.space()
-    reference = cursor.reference()
-    cursor.space()
-    patterns: list[str] = []
-    if cursor.takes(b"("):
-        isExtended = True
-        patterns += cursor.restOfList(lambda: _pattern(cursor), MAX_PATTERNS)
-    else:
-        patterns.append(_pattern(cursor))
-    wanted: frozenset[str] = frozenset()
-    statusItems: tuple[str, ...] = ()
-    if cursor.takes(b" RETURN ("):
-        isExtended = True
-        names: set[str] = set()
-        for name in cursor.restOfList(lambda: cursor.atom("an option"), MAX_OPTIONS, mayBeEmpty=True):
-            if name == "STATUS":
-                cursor.space()
-                statusItems = _statusItems(cursor)
-            elif name in _RETURNS:
-                names.add(name)
-            else:
-                raise BadCommand("no such option of LIST")
-        wanted = frozenset(names)
-    return ListMailboxes(reference, tuple(patterns), select, wanted, statusItems, isExtended)
-
-
-def _options(cursor: Cursor, known: frozenset[str]) -> frozenset[str]:
-    names = frozenset(cursor.restOfList(lambda: cursor.atom("an option"), MAX_OPTIONS, mayBeEmpty=True))
-    if not names <= known:
-        raise BadCommand("no such option of LIST")
-    return names
-
-
-def _pattern(cursor: Cursor) -> str:
-    text = cursor.listPattern()
-    try:
-        Pattern(text)
-    except LimitExceeded as error:
-        raise BadName(str(error)) from None
-    return text
-
-
-def _lsub(cursor: Cursor) -> ListMailboxes:
-    reference = cursor.reference()
-    cursor.space()
-    return ListMailboxes(reference, (_pattern(cursor),))
-
-
-def _statusItems(cursor: Cursor) -> tuple[str, ...]:
-    cursor.expect(b"(", "a list of items")
-    items = dict.fromkeys(cursor.restOfList(lambda: cursor.atom("an item"), MAX_OPTIONS))
-    if not items.keys() <= STATUS_ITEMS:
-        raise BadCommand("no such item of STATUS")
-    return tuple(items)
-
-
-def _status(cursor: Cursor) -> Status:
-    mailbox = cursor.mailbox()
-    cursor.space()
-    return Status(mailbox, _statusItems(cursor))
-
-
 # -------------------------------------------------------------------------------------------------- messages
 
 
@@ -368,9 +292,19 @@ _GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
     "RENAME": _rename,
     "SUBSCRIBE": _named,
     "UNSUBSCRIBE": _named,
-    "LIST": _list,
-    "LSUB": _lsub,
-    "STATUS": _status,
+    "LIST": parseList,
+    "LSUB": parseLsub,
+    "STATUS": parseStatus,
+    "SETACL": parseSetAccess,
+    "DELETEACL": parseAccessOf,
+    "GETACL": _named,
+    "LISTRIGHTS": parseAccessOf,
+    "MYRIGHTS": _named,
+    "GETQUOTA": parseQuotaOf,
+    "GETQUOTAROOT": _named,
+    "SETQUOTA": parseSetQuota,
+    "GETMETADATA": parseGetMetadata,
+    "SETMETADATA": parseSetMetadata,
     "EXPUNGE": _expunge,
     "UID EXPUNGE": _uidExpunge,
     "SEARCH": _search(False),

@@ -232,12 +232,9 @@ class Cursor:
         A quoted string or a literal.  Octets above 127 are let through: clients send UTF-8 in quoted strings.
         """
         if self._isAtLiteral:
-            literal = self._pieces[self._index + 1]
+            literal = self._literal()
             if b"\0" in literal:  # RFC 3501 9: CHAR8 is any octet but NUL
                 raise BadCommand("a literal holds no NUL")
-            self._index += 2
-            self._text = self._pieces[self._index]
-            self._offset = 0
             return literal
         match = _QUOTED.match(self._text, self._offset)
         if match is None:
@@ -252,6 +249,13 @@ class Cursor:
         """
         return self.string(what) if self.isAtString else self._token(_ASTRING, what)
 
+    def _literal(self) -> bytes:
+        literal = self._pieces[self._index + 1]
+        self._index += 2
+        self._text = self._pieces[self._index]
+        self._offset = 0
+        return literal
+
     def base64(self) -> bytes:
         """
         A word in base64, or C{=}; not decoded.
@@ -263,6 +267,16 @@ class Cursor:
         A string, or C{None} for NIL.
         """
         return None if self.takes(b"NIL") else self.string(what)
+
+    def nvalue(self) -> bytes | None:
+        """
+        A string, a literal with any octets (RFC 3516 4.5: C{~} before it), or C{None} for NIL.
+        """
+        if self.takes(b"~"):
+            if not self._isAtLiteral:
+                raise BadCommand("a literal expected")
+            return self._literal()
+        return self.nstring("a value or NIL")
 
     def number(self, largest: int = MAX_NUMBER, what: str = "a number") -> int:
         """

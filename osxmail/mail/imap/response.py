@@ -38,6 +38,13 @@ def renderString(value: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(value), value)
 
 
+def renderAstring(value: bytes) -> bytes:
+    """
+    An atom where it can be one, a string otherwise.
+    """
+    return value if _ATOM.fullmatch(value) and value.upper() != b"NIL" else renderString(value)
+
+
 def renderMailbox(name: str, isUtf8: bool = False) -> bytes:
     """
     A mailbox name: an atom where it can be one.

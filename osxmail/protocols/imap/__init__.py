@@ -18,6 +18,9 @@ C{searching} C{snapshotsearch} C{sorting} C{multisearch} C{filters} C{results} C
 C{fetchanswers} C{sections} C{derived}
     The answers of a FETCH; BODY[…] and BINARY[…] in them; sections that are made while the message is read.
 
+C{listing} C{statusitems} C{access} C{quota} C{metadata}
+    LIST, LSUB and STATUS; access lists; quotas; annotations.
+
 C{namespaces} C{memberships}
     Whose mailbox a name means, and what the session may do with it; which groups of the directory count there.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from osxmail.mail.imap.command import Enable
 from osxmail.mail.sequenceset import MAX_NUMBER
+from osxmail.protocols.imap.metadata import watchAnnotations
 from osxmail.protocols.imap.selected import SelectedView
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ EXTENSIONS = {
     "UTF8=ACCEPT": b"UTF8=ACCEPT",
     "IMAP4REV2": b"IMAP4rev2",
     "UIDONLY": b"UIDONLY",
+    "METADATA": b"METADATA",
 }
 
 #: Commands that take or tell sequence numbers: where UIDs are used only, they come in their UID form (RFC 9586 3.3).
@@ -38,6 +40,8 @@ async def enable(session: Imap, command: Enable) -> bytes:
     if not {"CONDSTORE", "QRESYNC"}.isdisjoint(names):
         session.enableCondstore()  # RFC 7162 3.2.3: who has QRESYNC has CONDSTORE
     session.enabled.update(names)
+    if "METADATA" in names:
+        watchAnnotations(session)
     if session.view is not None:
         adapt(session, session.view)
     session.write(b"* ENABLED%b\r\n" % b"".join([b" " + EXTENSIONS[name] for name in names]))

@@ -29,6 +29,11 @@ _SEARCHING = (
     b"CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY INPROGRESS I18NLEVEL=1"
 )
 
+#: What the commands about mailboxes as wholes can.
+_MAILBOXES = (
+    b"ACL RIGHTS=kxte LIST-MYRIGHTS METADATA LIST-METADATA QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTASET"
+)
+
 #: What the commands that carry messages can.
 _APPENDING = b"MULTIAPPEND CATENATE REPLACE APPENDLIMIT=%d"
 
@@ -38,7 +43,7 @@ def capabilities(session: Imap) -> bytes:
     What we can, as this session is now.
     """
     # RFC 7889 2: a limit that is the same for all mailboxes is told here.
-    words = [_ALWAYS, _SEARCHING, _APPENDING % session.entrance.settings.octets("imap.append_limit")]
+    words = [_ALWAYS, _SEARCHING, _MAILBOXES, _APPENDING % session.entrance.settings.octets("imap.append_limit")]
     if session.account is None:
         mechanisms = session.doorkeeper.mechanisms
         if session.entrance.tls is not None and not session.isSecure:

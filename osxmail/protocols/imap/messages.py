@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from osxmail.errors import NoSuchMailbox, NotAllowed
-from osxmail.interfaces import IMailbox
+from osxmail.mail.acceptance import FlagsStored
+from osxmail.mail.flags import SYSTEM_FLAGS
 from osxmail.mail.imap.command import Expunge, Store, Transfer
+from osxmail.mail.rights import rightFor, settableFlags
 from osxmail.mail.sequenceset import SequenceSet, renderPairs, renderSet
 from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellChanges, tellKeywords
 from osxmail.protocols.imap.lines import Lines
+from osxmail.protocols.imap.namespaces import Place
 from osxmail.protocols.imap.selected import SelectedView
 
 if TYPE_CHECKING:
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
 GONE = b"[EXPUNGEISSUED] Some of the messages are gone"  # RFC 5530 3
 
 
-def _needsWriting(view: SelectedView) -> None:
+def _needsWriting(view: SelectedView, rights: str = "") -> None:
     if view.isReadOnly:
         raise NotAllowed("the mailbox was opened by EXAMINE")
+    if not view.rights.issuperset(rights):
+        raise NotAllowed(f"that needs the rights {rights}")
 
 
 def _namedUids(view: SelectedView, messages: SequenceSet, isUid: bool) -> Sequence[int]:
@@ -48,7 +53,7 @@ async def store(session: Imap, command: Store) -> bytes:
     # What others have done is told first, so that it is not mistaken for the result of this.
     await tellChanges(session, False, command.isUid)
     before = view.modseq
-    stored = await view.mailbox.storeFlags(uids, command.operation, command.flags, command.unchangedSince)
+    stored = await _stored(view, uids, command)
     missing = await _answer(session, view, command, uids, stored.changed, frozenset(stored.refused))
     if stored.modseq == before + 1:
         # Nobody else has changed anything in between: there is nothing more to tell.
@@ -58,6 +63,30 @@ async def store(session: Imap, command: Store) -> bytes:
         refused = [uid if command.isUid else view.indexOf(uid) + 1 for uid in stored.refused]
         return b"OK [MODIFIED %b] Conditional STORE failed for some" % renderSet(refused)
     return b"OK %b" % GONE if missing else b"OK STORE completed"
+
+
+async def _stored(view: SelectedView, uids: Sequence[int], command: Store) -> FlagsStored:
+    """
+    RFC 4314 4: flags that may not be changed are left as they are; where there is none that may, it is refused.
+    """
+    operation, flags, rights = command.operation, command.flags, view.rights
+    if rights.issuperset("swt"):
+        return await view.mailbox.storeFlags(uids, operation, flags, command.unchangedSince)
+    permitted = tuple(flag for flag in flags if rightFor(flag) in rights)
+    if not permitted and (flags or rights.isdisjoint("swt")):
+        raise NotAllowed("none of these flags may be changed")
+    if operation != "=":
+        return await view.mailbox.storeFlags(uids, operation, permitted, command.unchangedSince)
+    # Replace among the permitted ones: take away those that are not named, then add.
+    others = [name for name in (*SYSTEM_FLAGS, *view.snapshot.keywords) if rightFor(name) in rights]
+    named = {flag.lower() for flag in permitted}
+    taken = await view.mailbox.storeFlags(
+        uids, "-", [name for name in others if name.lower() not in named], command.unchangedSince
+    )
+    refused = frozenset(taken.refused)
+    added = await view.mailbox.storeFlags([uid for uid in uids if uid not in refused], "+", permitted)
+    changed = tuple(sorted({*taken.changed, *added.changed}))
+    return FlagsStored(max(taken.modseq, added.modseq), changed, taken.refused)
 
 
 async def _answer(
@@ -105,9 +134,9 @@ async def _answer(
 # ---------------------------------------------------------------------------------------------- COPY and MOVE
 
 
-async def _target(session: Imap, name: str) -> IMailbox | None:
+async def _target(session: Imap, name: str) -> Place | None:
     try:
-        return (await session.namespaces.find(name, "i")).mailbox
+        return await session.namespaces.find(name, "i")
     except NoSuchMailbox:
         return None
 
@@ -126,7 +155,7 @@ async def move(session: Imap, command: Transfer) -> bytes:
 async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
     view = session.selectedView()
     if isMove:
-        _needsWriting(view)
+        _needsWriting(view, "te")  # RFC 6851 4.1: it takes messages away
     uids = _namedUids(view, command.messages, command.isUid)
     target = await _target(session, command.mailbox)
     if target is None:
@@ -139,7 +168,9 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
             # RFC 2180 4.4.1: a copy of some of what was asked for would be none.
             return b"NO %b" % GONE
     mailbox = view.mailbox
-    copied = await (mailbox.move(uids, target) if isMove else mailbox.copy(uids, target))
+    kept = -1 if target.rights.issuperset("swt") else settableFlags(target.rights)
+    transfer = mailbox.move if isMove else mailbox.copy
+    copied = await transfer(uids, target.mailbox, kept)
     if not copied.sources:
         return b"OK Nothing to do"
     code = b"[COPYUID %d %b %b]" % (copied.uidvalidity, *renderPairs(copied.sources, copied.targets))
@@ -155,7 +186,7 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
 
 async def expunge(session: Imap, command: Expunge) -> bytes:
     view = session.selectedView()
-    _needsWriting(view)
+    _needsWriting(view, "e")
     gone: Sequence[int] = ()
     if command.messages is None:
         gone = await view.mailbox.expunge()

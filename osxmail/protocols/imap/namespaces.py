@@ -314,6 +314,22 @@ class Namespaces:
                 found.append(Seen(nameOf(each.address, each.status.name), each.accountId, each.status, rights))
         return found
 
+    async def seenAt(self, mailboxId: int) -> Seen | None:
+        """
+        The mailbox of this number with what the session may do there; C{None} if it is gone.
+        """
+        found = await self._store.mailboxNumbered(mailboxId)
+        if found is None:
+            return None
+        name = found.status.name
+        if found.accountId == self._account.accountId:
+            rights = ALL_RIGHTS if self.isAdministrator else ownersRights(self._keys, found.access)
+            return Seen(name, found.accountId, found.status, rights)
+        rights = ALL_RIGHTS
+        if not self.isAdministrator:
+            rights = rightsOf(await self._identifiers(found.access), found.access)
+        return Seen(nameOf(found.address, name), found.accountId, found.status, rights)
+
     async def everybodys(self, prefix: str = "") -> AsyncIterator[list[Seen]]:
         """
         For administrators: every mailbox of everybody else, and of nobody, account by account.

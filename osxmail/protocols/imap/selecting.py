@@ -12,6 +12,7 @@ from osxmail.mail.imap.command import Plain, Select
 from osxmail.mail.imap.reader import BadCommand
 from osxmail.mail.imap.response import renderListing
 from osxmail.mail.objectid import mailboxId
+from osxmail.mail.rights import CHANGING_RIGHTS
 from osxmail.protocols.imap.changes import renderKeywords
 from osxmail.protocols.imap.dialect import UID_REQUIRED, adapt
 from osxmail.protocols.imap.resync import resynchronize
@@ -43,7 +44,10 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
         await session.deselect()
         session.write(b"* OK [CLOSED] The mailbox before is closed\r\n")  # RFC 7162 3.2.11
-    mailbox = (await session.namespaces.find(command.mailbox, "r")).mailbox
+    place = await session.namespaces.find(command.mailbox, "r")
+    mailbox = place.mailbox
+    # RFC 4314 5.2: whoever may change nothing has selected it for reading.
+    mayChange = not isReadOnly and not place.rights.isdisjoint(CHANGING_RIGHTS)
     status = await mailbox.status()
     view = SelectedView(command.mailbox, mailbox, isReadOnly, session.changed, session.gone)
     firstRecent, uidnext = status.firstRecentUid, status.uidnext
@@ -52,7 +56,7 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     hasRecent = not session.isRev2
     hasUnseen = hasRecent and not session.isUidOnly and status.unseen > 0
     try:
-        if hasRecent and not isReadOnly and firstRecent < uidnext:
+        if hasRecent and mayChange and firstRecent < uidnext:
             firstRecent, uidnext = await mailbox.claimRecent()
         if hasUnseen and len(snapshot.uids) <= AWAITED_MESSAGES:
             await snapshot.loaded()
@@ -62,8 +66,9 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     view.open(snapshot)
     view.firstRecent = firstRecent
     view.uidnext = max(uidnext, view.lastUid + 1)
+    view.rights = place.rights
     adapt(session, view)
-    session.view = view
+    session.view, session.place = view, place
     if command.condstore:
         session.enabled.add("CONDSTORE")
     lines = [renderKeywords(view), b"* %d EXISTS\r\n" % view.count]
@@ -85,7 +90,8 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     session.write(b"".join(lines))
     if resync is not None and resync.uidvalidity == status.uidvalidity:
         await resynchronize(session, view, resync)
-    return b"OK [READ-ONLY] EXAMINE completed" if isReadOnly else b"OK [READ-WRITE] SELECT completed"
+    name = b"EXAMINE" if isReadOnly else b"SELECT"
+    return b"OK [%b] %b completed" % (b"READ-WRITE" if mayChange else b"READ-ONLY", name)
 
 
 async def close(session: Imap, command: Plain) -> bytes:
@@ -93,7 +99,8 @@ async def close(session: Imap, command: Plain) -> bytes:
     CLOSE (RFC 3501 6.4.2): expunges without telling, unless the mailbox was opened by EXAMINE.
     """
     view = session.selectedView()
-    if not view.isReadOnly:
+    # RFC 4314 4: without the right, the mailbox is closed all the same.
+    if not view.isReadOnly and "e" in view.rights:
         await view.mailbox.expunge()
     await session.deselect()
     return b"OK CLOSE completed"

@@ -12,19 +12,22 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from osxmail.errors import MailError, NoSuchMailbox
+from osxmail.errors import MailError
 from osxmail.interfaces import IAccount, IDirectory, IMailStore
 from osxmail.mail.imap.grammar import parseCommand
 from osxmail.mail.imap.reader import BadCharset, BadCommand, BadName, Cursor
 from osxmail.mail.imap.searchgrammar import CHARSETS
+from osxmail.mail.rights import CHANGING_RIGHTS
 from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.compression import CompressibleGate
 from osxmail.protocols.entrance import Entrance
-from osxmail.protocols.imap.changes import renderKeywords, tellChanges
+from osxmail.protocols.imap.access import RightsGone, lookAtRights
+from osxmail.protocols.imap.changes import tellChanges
 from osxmail.protocols.imap.commands import AUTHENTICATED, BEFORE, COMMANDS, PULLED, SELECTED
 from osxmail.protocols.imap.dialect import NUMBERED, UID_REQUIRED
 from osxmail.protocols.imap.entering import capabilities
 from osxmail.protocols.imap.memberships import Memberships
+from osxmail.protocols.imap.metadata import Annotated, tellAnnotations, unwatch
 from osxmail.protocols.imap.namespaces import Namespaces, Place
 from osxmail.protocols.imap.reading import (
     AFTER_LOGIN,
@@ -56,14 +59,6 @@ class MailboxGone(SessionEnd):
     why: ClassVar[str] = "the selected mailbox was deleted"
 
 
-class RightsGone(SessionEnd):
-    """
-    The person may no longer read the selected mailbox (RFC 4314 5.1.1: the session may be ended).
-    """
-
-    why: ClassVar[str] = "the right to read the selected mailbox was taken away"
-
-
 class ImapFactory(GateFactory):
     """
     @ivar portal: gives the L{IAccount} of who logs in.
@@ -91,6 +86,7 @@ class Imap(CompressibleGate):
     @ivar view: of the selected mailbox, or C{None}.
     @ivar place: of the selected mailbox, or C{None}.
     @ivar namespaces: the mailboxes that this person reaches.
+    @ivar annotated: what others have changed in annotations, where the client wants to know.
     @ivar enabled: names of extensions that the client has enabled, in upper case (RFC 5161).
     @ivar isIdling: in IDLE: changes are told at once.
     @ivar isFinished: the session ends after the command that is under way.
@@ -105,6 +101,7 @@ class Imap(CompressibleGate):
         self.account: IAccount | None = None
         self.view: SelectedView | None = None
         self.place: Place | None = None
+        self.annotated: Annotated | None = None
         self._namespaces: Namespaces | None = None
         self.enabled: set[str] = set()
         self.isIdling = False
@@ -200,6 +197,7 @@ class Imap(CompressibleGate):
                 await self._oneCommand()
         finally:
             self.unselect()
+            unwatch(self)
             self.doorkeeper.leave()
 
     async def _oneCommand(self) -> None:
@@ -232,6 +230,8 @@ class Imap(CompressibleGate):
                 self.write(b"* BYE [%b] %b\r\n" % self._told(error, name))
                 self.isFinished = True
             self.ownModseqs.clear()
+        if not self.isFinished:
+            await tellAnnotations(self)
         # No reply: what carried it out has written it.
         if reply:
             self.write(b"%b %b\r\n" % (received.tag, reply))
@@ -253,7 +253,7 @@ class Imap(CompressibleGate):
         try:
             command = received.arguments or parseCommand(name, Cursor(received.pieces, self.isUtf8))
             if self.place is not None:
-                await self.lookAtRights()
+                await lookAtRights(self)
             reply = await COMMANDS[name].carryOut(self, command)
         except BadCharset as error:
             if error.isSaving and self.view is not None:
@@ -332,34 +332,11 @@ class Imap(CompressibleGate):
         if view is None:
             return None
         view.mailbox.release(view)
-        if view.isReadOnly or view.lastUid < view.uidnext:
+        if view.isReadOnly or view.rights.isdisjoint(CHANGING_RIGHTS) or view.lastUid < view.uidnext:
             return None
         # What arrived meanwhile was recent here, and is so to nobody else.
         claimed: Deferred[object] = view.mailbox.claimRecent()  # type: ignore[assignment]
         return claimed.addErrback(self._notClaimed)
-
-    async def lookAtRights(self) -> None:
-        """
-        Take over what has become of the rights in the selected mailbox.
-
-        @raise RightsGone: it may not even be read any more.
-        """
-        place, view = self.place, self.view
-        if place is None or view is None or not self.namespaces.isStale(place):
-            return
-        try:
-            self.place = place = await self.namespaces.again(place)
-        except NoSuchMailbox:
-            return  # The view hears of it.
-        except MailError as error:
-            # Whoever cannot be asked now is asked again by the next command; until then, as it was.
-            self.log.warn("{event}", event="rights.unknown", session=self.sessionId, why=str(error))
-            return
-        if "r" not in place.rights:
-            raise RightsGone
-        if view.rights != place.rights:
-            view.rights = place.rights
-            self.write(renderKeywords(view))  # RFC 4314 5.1.1
 
     async def deselect(self) -> None:
         """
@@ -412,7 +389,8 @@ class Imap(CompressibleGate):
 
     async def _tell(self) -> None:
         try:
-            await self.lookAtRights()
+            await lookAtRights(self)
+            await tellAnnotations(self)
             while True:
                 await tellChanges(self, True)
                 view = self.view

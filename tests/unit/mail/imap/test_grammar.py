@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail.imap import command as c
 from osxmail.mail.imap.fetchattributes import FetchItems
-from osxmail.mail.imap.grammar import _GRAMMAR, MAX_ID_PAIRS, MAX_OPTIONS, MAX_PATTERNS, parseCommand
+from osxmail.mail.imap.grammar import _GRAMMAR, MAX_ID_PAIRS, MAX_OPTIONS, parseCommand
+from osxmail.mail.imap.listgrammar import MAX_PATTERNS
 from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
 from osxmail.mail.sequenceset import SequenceSet
 

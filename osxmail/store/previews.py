@@ -41,6 +41,7 @@ class Previews:
         self._waiting: dict[tuple[int, int], None] = {}
         self._isMaking = False
         self._unwritten: dict[int, str] = {}
+        self._onItsWay: dict[int, str] = {}
         self._isWriting = False
         self._isStopped = False
 
@@ -65,7 +66,8 @@ class Previews:
     async def _previews(self, mailboxId: int, uids: Sequence[int], isLazy: bool) -> list[tuple[int, bytes | None]]:
         if not uids:
             return []
-        found = await self._database.read(lambda txn: _read(txn, mailboxId, uids), isSingle=True)
+        rows = await self._database.read(lambda txn: _read(txn, mailboxId, uids), isSingle=True)
+        found = [(uid, self._fresh(octetsId) if text is None else text) for uid, octetsId, text in rows]
         missing = [uid for uid, text in found if text is None]
         if not missing:
             return found
@@ -74,6 +76,13 @@ class Previews:
             return found
         made = await self._make(mailboxId, missing)
         return [(uid, made.get(uid) if text is None else text) for uid, text in found]
+
+    def _fresh(self, octetsId: int) -> bytes | None:
+        """
+        One that was made and is not kept yet.
+        """
+        text = self._unwritten.get(octetsId, self._onItsWay.get(octetsId))
+        return None if text is None else text.encode("utf-8")
 
     async def _make(self, mailboxId: int, uids: Sequence[int]) -> dict[int, bytes]:
         """
@@ -130,11 +139,12 @@ class Previews:
     async def _writeAll(self) -> None:
         try:
             while self._unwritten:
-                some = list(islice(self._unwritten.items(), KEPT_AT_ONCE))
-                for octetsId, _ in some:
+                self._onItsWay = dict(islice(self._unwritten.items(), KEPT_AT_ONCE))
+                for octetsId in self._onItsWay:
                     del self._unwritten[octetsId]
-                await self._database.write(partial(_keep_txn, rows=json.dumps(some)))
+                await self._database.write(partial(_keep_txn, rows=json.dumps(list(self._onItsWay.items()))))
         finally:
+            self._onItsWay = {}
             self._isWriting = False
 
     def _failed(self, failure: Failure) -> None:
@@ -145,20 +155,23 @@ class Previews:
             log.failure("{event}", failure=failure, event="fault.happened", where="previews")
 
 
-def _read(txn: Transaction, mailboxId: int, uids: Sequence[int]) -> list[tuple[int, bytes | None]]:
+def _read(txn: Transaction, mailboxId: int, uids: Sequence[int]) -> list[tuple[int, int, bytes | None]]:
     # All in one row: a length of -1 is one that is not there.
     condition = UidCondition(uids)
     row = txn.execute(
-        f"""SELECT group_concat(uid), group_concat(length), CAST(group_concat(preview, '') AS BLOB) FROM
-            (SELECT m.uid, coalesce(length(CAST(r.preview AS BLOB)), -1) AS length, coalesce(r.preview, '') AS preview
+        f"""SELECT group_concat(uid), group_concat(octets_id), group_concat(length),
+                CAST(group_concat(preview, '') AS BLOB)
+            FROM (SELECT m.uid, m.octets_id, coalesce(length(CAST(r.preview AS BLOB)), -1) AS length,
+                    coalesce(r.preview, '') AS preview
                 FROM message m LEFT JOIN rendering r ON r.octets_id = m.octets_id
                 WHERE m.mailbox_id = :mailbox{condition.sql} ORDER BY m.uid)""",
         {"mailbox": mailboxId, **condition.args},
     ).fetchone()
-    found: list[tuple[int, bytes | None]] = []
+    found: list[tuple[int, int, bytes | None]] = []
     at = 0
-    for uid, length in zip(numbersFrom(row[0], "I"), numbersFrom(row[1], "q"), strict=True):
-        found.append((uid, row[2][at : at + length] if length >= 0 else None))
+    columns = (numbersFrom(text, code) for text, code in zip(row[:3], "Iqq", strict=True))
+    for uid, octetsId, length in zip(*columns, strict=True):
+        found.append((uid, octetsId, row[3][at : at + length] if length >= 0 else None))
         at += max(0, length)
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -74,6 +75,18 @@ class PreviewsTests(TestCase):
         self.assertEqual(await self.inbox.previews([1, 2, 3, 4]), expected)
         self.assertEqual(await self.inbox.previews([2], isLazy=True), expected[1:2])
         self.assertEqual(asked, [[1, 2, 3, 4]])
+
+    async def test_beforeItIsKept(self) -> None:
+        """
+        One that was made a moment ago is there for who does not wait.
+        """
+        await self.fill(b"\r\none", b"\r\ntwo")
+        kept: Deferred[None] = Deferred()
+        self.patch(self.store.database, "write", lambda *args: kept)
+        for uid, text in ((1, b"one"), (2, b"two")):
+            self.assertEqual(await self.inbox.previews([uid]), [(uid, text)])
+            self.assertEqual(await self.inbox.previews([uid], isLazy=True), [(uid, text)])
+        kept.callback(None)
 
     async def test_copies(self) -> None:
         """

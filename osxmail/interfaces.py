@@ -8,7 +8,7 @@ now" is L{osxmail.errors.TemporaryError}.  No transaction leaves the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -39,8 +39,8 @@ from osxmail.mail.address import Address
 from osxmail.mail.decision import Decision, DeliveryStatus, Route
 from osxmail.mail.envelope import Client, Envelope, Recipient
 from osxmail.mail.record import Group, Record
-from osxmail.mail.verdict import Verdict
 from osxmail.mail.rights import AccessEntry
+from osxmail.mail.verdict import Verdict
 
 if TYPE_CHECKING:
     from osxmail.mail.mime import Rendering
@@ -268,6 +268,17 @@ class IMailStore(Interface):
         Do so no more; harmless for one that was not added.
         """
 
+    def watch(watcher: IMailStoreWatcher, mailboxIds: Collection[int], accountIds: Collection[str]) -> None:
+        """
+        Tell this watcher, from now on, what this process changes in these mailboxes, and in the mailboxes that these
+        accounts have; whatever it watched before, it does no more.
+        """
+
+    def unwatch(watcher: IMailStoreWatcher) -> None:
+        """
+        Tell it nothing more; harmless for one that does not watch.
+        """
+
     def recordTrace(events: Sequence[TraceEvent]) -> Deferred[None]:
         """
         Remember what happened to messages, in a batch.
@@ -277,6 +288,23 @@ class IMailStore(Interface):
         """
         The lines of every message that has this queue ID, Message-ID (with or without brackets) or address, in
         order of time.
+        """
+
+
+class IMailStoreWatcher(Interface):
+    """
+    Who wants to know that mailboxes have changed which nobody need have selected.  Called on the reactor, after the
+    commit; must not block.
+    """
+
+    def messagesChanged(mailboxId: int) -> None:
+        """
+        Messages have come, changed or gone there.
+        """
+
+    def mailboxesChanged() -> None:
+        """
+        Mailboxes were made, renamed or deleted, or subscriptions or access lists changed.
         """
 
 

@@ -15,7 +15,8 @@ after its fsync.  The parts meet inside that transaction, and only there:
    C{annotations}: what is noted on it; C{flagging}, C{copying}, C{expunging}:
    what is done to it; C{changes}: what has changed since.
  - C{maildroprows}: what POP3 alone wants to know.
- - C{snapshot}, C{shelf}: selected mailboxes in memory.  C{message}: messages to read; C{renderings}: what is
+ - C{snapshot}, C{shelf}: selected mailboxes in memory; C{watchers}: who hears of changes in others.
+    C{message}: messages to read; C{renderings}: what is
    ready-made of them; C{previews}: what is made of them when somebody asks for it.
  - C{search}: SEARCH; C{searchplan} makes SQL and tests of what is looked for, C{searchtests} the tests,
    C{searchslices} reads the messages that are looked through.  C{sorting}: SORT and THREAD; C{relevancy}: scores.

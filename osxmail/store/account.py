@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -104,12 +104,14 @@ class Account:
         def write_txn(txn: Transaction) -> None:
             if not subscribed:
                 txn.execute("DELETE FROM subscription WHERE account_id = ? AND name = ?", (self._row, name))
+                self._tellWatchers_txn(txn)
                 return
             self._require_txn(txn)
             count = txn.execute("SELECT count(*) FROM subscription WHERE account_id = ?", (self._row,)).fetchone()[0]
             if count >= MAX_SUBSCRIPTIONS:
                 raise LimitExceeded(f"an account has at most {MAX_SUBSCRIPTIONS} subscriptions")
             txn.execute("INSERT OR IGNORE INTO subscription (account_id, name) VALUES (?, ?)", (self._row, name))
+            self._tellWatchers_txn(txn)
 
         return self._parts.database.write(write_txn)
 
@@ -156,9 +158,13 @@ class Account:
         See L{IAccount.createMailbox}.
         """
         name = normalizeMailboxName(name)
-        return self._parts.database.write(lambda txn: makeMailbox_txn(txn, self._row, name, specialUse)).addCallback(
-            self.mailboxAt
-        )
+
+        def write_txn(txn: Transaction) -> int:
+            mailboxId = makeMailbox_txn(txn, self._row, name, specialUse)
+            self._tellWatchers_txn(txn)
+            return mailboxId
+
+        return self._parts.database.write(write_txn).addCallback(self.mailboxAt)
 
     @_inDeferred
     def deleteMailbox(self, name: str) -> Deferred[None]:
@@ -169,6 +175,7 @@ class Account:
 
         def write_txn(txn: Transaction) -> None:
             mailboxId = removeMailbox_txn(txn, self._row, name)
+            self._tellWatchers_txn(txn)
             txn.afterCommit(self._parts.accessChanged)
             txn.afterCommit(lambda: self._parts.shelf.gone([mailboxId]))
 
@@ -189,6 +196,7 @@ class Account:
 
         def write_txn(txn: Transaction) -> None:
             changed = renameMailbox_txn(txn, self._row, name, newName, now)
+            self._tellWatchers_txn(txn)
             txn.afterCommit(self._parts.accessChanged)
             txn.afterCommit(lambda: self._parts.shelf.changed(changed))
 
@@ -233,6 +241,9 @@ class Account:
                 locked.discard(self.accountId)
 
         return unlock
+
+    def _tellWatchers_txn(self, txn: Transaction) -> None:
+        txn.afterCommit(partial(self._parts.shelf.watchers.mailboxesChanged, self.accountId))
 
     def _require_txn(self, txn: Transaction) -> None:
         if txn.execute("SELECT 1 FROM account WHERE id = ?", (self._row,)).fetchone() is None:

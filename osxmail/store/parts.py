@@ -82,3 +82,4 @@ class Parts:
         An access list was changed, or a mailbox renamed or deleted.
         """
         self.accessVersion += 1
+        self.shelf.watchers.accessChanged()

@@ -21,6 +21,7 @@ from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
 from osxmail.store.placing import Placed
 from osxmail.store.snapshot import Snapshot
+from osxmail.store.watchers import Watchers
 
 #: Snapshots without a listener that are kept, and messages in all of them: 36 octets each.
 MAX_IDLE_SNAPSHOTS = 20
@@ -63,6 +64,8 @@ class _Slot:
 class Shelf:
     """
     See the module.
+
+    @ivar watchers: who is told of changes whether there is a snapshot or not.
     """
 
     log = Logger(namespace="osxmail.store")
@@ -73,6 +76,7 @@ class Shelf:
         self._slots: dict[int, _Slot] = {}
         self._idle: OrderedDict[int, int] = OrderedDict()  # to the number of their messages
         self._idleMessages = 0
+        self.watchers = Watchers()
 
     def obtain(self, mailboxId: int, listener: IMailboxListener) -> Deferred[Snapshot]:
         """
@@ -122,11 +126,13 @@ class Shelf:
         """
         These have changed, here or elsewhere.  Costs nothing where nobody listens.
         """
+        mailboxIds = tuple(mailboxIds)
         for mailboxId in mailboxIds:
             slot = self._slots.get(mailboxId)
             if slot is not None and slot.isWanted:
                 slot.isStale = True
                 self._run(slot)
+        self.watchers.messagesChanged(mailboxIds)
 
     def offer(self, mailboxId: int, change: Delta | FlagChange) -> None:
         """
@@ -135,21 +141,24 @@ class Shelf:
         """
         slot = self._slots.get(mailboxId)
         if slot is None:
+            self.watchers.messagesChanged((mailboxId,))
             return
         snapshot = slot.snapshot
         if snapshot is None or slot.isCatchingUp or slot.isStale:
             self.changed((mailboxId,))
-        elif slot.isWanted and change.highestModseq > snapshot.highestModseq:
-            if snapshot.canTake(change):
-                slot.isCatchingUp = True
-                steps = _steps(snapshot, change)
-                if self._advance(steps):
-                    slot.isCatchingUp = False
-                    self._tellAll(snapshot)
-                else:
-                    self._start(slot, steps)
-            else:
+            return
+        if slot.isWanted and change.highestModseq > snapshot.highestModseq:
+            if not snapshot.canTake(change):
                 self.changed((mailboxId,))
+                return
+            slot.isCatchingUp = True
+            steps = _steps(snapshot, change)
+            if self._advance(steps):
+                slot.isCatchingUp = False
+                self._tellAll(snapshot)
+            else:
+                self._start(slot, steps)
+        self.watchers.messagesChanged((mailboxId,))
 
     def placed(self, placed: Iterable[Placed]) -> None:
         """
@@ -158,6 +167,8 @@ class Shelf:
         for each in placed:
             if each.mailboxId in self._slots:
                 self.offer(each.mailboxId, each.delta())
+            else:
+                self.watchers.messagesChanged((each.mailboxId,))
 
     def gone(self, mailboxIds: Iterable[int]) -> None:
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from osxmail.errors import NoSuchAccount
-from osxmail.interfaces import IAccount, IIncoming, IMailStore
+from osxmail.interfaces import IAccount, IIncoming, IMailStore, IMailStoreWatcher
 from osxmail.mail.acceptance import (
     Acceptance,
     Accepted,
@@ -235,6 +235,18 @@ class Store:
             return account
         row = await self.database.write(lambda txn: sharedAccount_txn(txn, self._now()))
         return Account(self.parts, SHARED_ACCOUNT, row, "")
+
+    def watch(self, watcher: IMailStoreWatcher, mailboxIds: Collection[int], accountIds: Collection[str]) -> None:
+        """
+        See L{IMailStore.watch}.
+        """
+        self.parts.shelf.watchers.watch(watcher, mailboxIds, accountIds)
+
+    def unwatch(self, watcher: IMailStoreWatcher) -> None:
+        """
+        See L{IMailStore.unwatch}.
+        """
+        self.parts.shelf.watchers.unwatch(watcher)
 
     @property
     def accessVersion(self) -> int:

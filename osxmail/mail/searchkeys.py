@@ -329,6 +329,15 @@ class Loose:
     key: Header | Body | Text
 
 
+@frozen
+class InHeader:
+    """
+    The text stands in the header.  The store's own: what is left of L{Text} where the body is known.
+    """
+
+    text: str
+
+
 SearchKey: TypeAlias = (
     All
     | And
@@ -362,6 +371,7 @@ SearchKey: TypeAlias = (
     | Fuzzy
     | Uids
     | Loose
+    | InHeader
 )
 
 

@@ -6,7 +6,9 @@ in an index are made by the same functions, so that they cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+
+from attrs import frozen
 
 from osxmail.mail.addresslist import entries
 from osxmail.mail.encodedword import decodeWords
@@ -18,6 +20,12 @@ ADDRESS_FIELDS = frozenset({b"from", b"to", b"cc", b"bcc", b"sender", b"reply-to
 
 TRIGRAM = 3  # characters
 MAX_TRIGRAMS = 16  # of one text that is looked for
+MAX_WORD_CHARACTERS = 64  # of a word that is kept as it is
+WORD_STEP = 32
+MAX_PATTERNS = 4  # of one text that is looked for
+
+# A letter or digit of any script, or an accent, which stands behind its letter in folded text.
+_WORD = re.compile(f"(?:[^\\W_]|[\u0300-\u036f]){{{TRIGRAM},}}")
 
 
 def spaced(text: str) -> str:
@@ -48,30 +56,23 @@ def fieldTexts(name: bytes, value: bytes) -> tuple[str, ...]:
     return (text, addresses)
 
 
-def indexedPieces(header: bytes, part: Part, read: Reader) -> Iterator[str]:
+def indexedHeader(header: bytes) -> str:
     """
-    Everything that any text key may find in a message, folded and without accents, in pieces: a text that is looked
-    for, made the same way (L{indexedForm}), stands in it wherever a key finds it.
+    Everything that a key may find in a header, folded and without accents: a text that is looked for, made the same way
+    (L{indexedForm}), stands in it wherever a key finds it.  It may stand there when no key finds it.
 
     @param header: prefix and header section.
-    @param part: its structure.
-    @param read: gives its octets.
     """
-    yield indexedForm(folded(headerText(header)))
-    yield "\n"
+    texts = [folded(headerText(header))]
     for name, value in fields(header):
         if name in ADDRESS_FIELDS:
-            for text in fieldTexts(name, value):
-                yield indexedForm(text)
-                yield "\n"
-    for piece in bodyTexts(part, read):
-        # Two texts that do not belong together need not be kept apart: that gives candidates, no answers.
-        yield "\n" if piece == BREAK else indexedForm(folded(piece))
+            texts += fieldTexts(name, value)
+    return indexedForm("\n".join(texts))
 
 
 def indexedForm(text: str) -> str:
     """
-    Folded text as L{indexedPieces} has it.
+    Folded text as L{indexedHeader} has it.
     """
     return spaced(withoutAccents(text)).replace("\0", " ")
 
@@ -88,3 +89,82 @@ def trigrams(wanted: str) -> list[str]:
     count = min(starts, MAX_TRIGRAMS)
     places = {index * (starts - 1) // max(1, count - 1) for index in range(count)}
     return sorted({text[at : at + TRIGRAM] for at in places})
+
+
+# --------------------------------------------------------------------------------------------------------- words
+
+
+@frozen
+class WordPattern:
+    """
+    A word that stands in every text in which a wanted one stands, or a part of one.
+
+    @ivar text: of it, in folded text.
+    @ivar isStart: the word begins with it.
+    @ivar isEnd: the word ends with it.
+    """
+
+    text: str
+    isStart: bool
+    isEnd: bool
+
+    def matches(self, word: str) -> bool:
+        """
+        Is it that word?
+        """
+        if self.isStart:
+            return word == self.text if self.isEnd else word.startswith(self.text)
+        return word.endswith(self.text) if self.isEnd else self.text in word
+
+
+def bodyWords(part: Part, read: Reader, limit: int) -> tuple[set[str], bool]:
+    """
+    The words of a message's body, folded: the longest runs of letters, digits and accents.  A text without other signs,
+    of L{TRIGRAM} to L{WORD_STEP} characters, stands in the body if and only if it stands in one of them.
+
+    @param limit: so many characters are read.
+    @return: the words, and whether that are all.
+    """
+    pieces: list[str] = []
+    length = 0
+    for piece in bodyTexts(part, read):
+        pieces.append("\n" if piece == BREAK else folded(piece))
+        length += len(pieces[-1])
+        if length > limit:
+            return wordsOf("".join(pieces)[:limit]), False
+    return wordsOf("".join(pieces)), True
+
+
+def wordsOf(text: str) -> set[str]:
+    """
+    The words of folded text that are not too short to be looked for.  Of a long one, parts that overlap.
+    """
+    words = set(_WORD.findall(text))
+    for word in [word for word in words if len(word) > MAX_WORD_CHARACTERS]:
+        words.discard(word)
+        # Any WORD_STEP characters in a row stand in one of the parts as a whole.
+        words.update(word[at : at + MAX_WORD_CHARACTERS] for at in range(0, len(word) - WORD_STEP, WORD_STEP))
+    return words
+
+
+def isOneWord(wanted: str) -> bool:
+    """
+    Is it, folded, something that stands in a text if and only if it stands in a word of L{bodyWords}?
+    """
+    return len(wanted) <= WORD_STEP and _WORD.fullmatch(wanted) is not None
+
+
+def wordPatterns(wanted: str) -> list[WordPattern]:
+    """
+    Words that stand in every text in which C{wanted}, folded, stands; the longest first, at most L{MAX_PATTERNS}.
+    """
+    found = []
+    for match in _WORD.finditer(wanted):
+        start, end = match.span()
+        isStart, isEnd = start > 0, end < len(wanted)
+        text = match.group()
+        if len(text) > WORD_STEP:
+            text, isEnd = text[:WORD_STEP], False
+        found.append(WordPattern(text, isStart, isEnd))
+    found.sort(key=lambda pattern: -len(pattern.text))
+    return found[:MAX_PATTERNS]

@@ -11,7 +11,6 @@ after its fsync.  The parts meet inside that transaction, and only there:
  - C{accepting}: what comes in, by mail or by APPEND; C{placing} gives UIDs, MODSEQs and room to all the messages of a
    batch; C{queuerows} and C{trace} write their part of it.
  - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{access}: who may see it;
-   C{annotations}: what is noted on it;
    C{annotations}: what is noted on it; C{flagging}, C{copying}, C{expunging}:
    what is done to it; C{changes}: what has changed since.
  - C{maildroprows}: what POP3 alone wants to know.
@@ -20,8 +19,8 @@ after its fsync.  The parts meet inside that transaction, and only there:
    ready-made of them; C{previews}: what is made of them when somebody asks for it.
  - C{search}: SEARCH; C{searchplan} makes SQL and tests of what is looked for, C{searchtests} the tests,
    C{searchslices} reads the messages that are looked through.  C{sorting}: SORT and THREAD; C{relevancy}: scores.
- - C{index}: what makes that fast, a file for each account (C{indexfile}), with columns (C{indexblocks}) and trigrams;
-   C{indexsearch} asks it; C{indexing} fills it in the background, by C{indexwriter}.
+ - C{index}: what makes that fast, a file for each account (C{indexfile}), with columns (C{indexblocks}) and texts
+   (C{indextexts}); C{indexsearch} asks it; C{indexing} fills it in the background, by C{indexwriter}.
  - C{queuetable}: the relay queue.  C{domains}, C{localaccounts}, C{settingrows}: what administrators keep.
  - C{store}: composes them, and is the L{osxmail.interfaces.IMailStore}.
 

@@ -57,8 +57,17 @@ CREATE TABLE document (
     whole INTEGER NOT NULL              -- 0: its text is too long to be in the index as a whole
 );
 CREATE INDEX document_part ON document (id) WHERE whole = 0;
-CREATE VIRTUAL TABLE text USING fts5 (
-    words, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
+
+-- Headers by what stands anywhere in them.
+CREATE VIRTUAL TABLE header USING fts5 (
+    text, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
+);
+-- Bodies by their words, each once; the tokenizer splits where there is a blank.
+CREATE VIRTUAL TABLE body USING fts5 (words, content='', contentless_delete=1, detail=none, tokenize='ascii');
+-- All words, and those by what stands in them, without accents.
+CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE VIRTUAL TABLE part USING fts5 (
+    word, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
 );
 """
 

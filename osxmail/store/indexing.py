@@ -28,14 +28,14 @@ from twisted.python.failure import Failure
 from osxmail.errors import MailError
 from osxmail.interfaces import ISettings
 from osxmail.mail.indexentry import NO_DATE, TEXT_FIELDS, IndexEntry, indexEntry
-from osxmail.mail.searchtext import indexedPieces
+from osxmail.mail.searchtext import bodyWords, indexedHeader
 from osxmail.net.threads import Pool
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
 from osxmail.store.index import DAMAGE, Index
 from osxmail.store.indexblocks import documentOf
 from osxmail.store.indexfile import bootId, removeIndex
-from osxmail.store.indexwriter import Filled, IndexWriter
+from osxmail.store.indexwriter import Filled, IndexedText, IndexWriter
 from osxmail.store.numbers import numbersFrom
 from osxmail.store.octets import Octets
 from osxmail.store.search import Search
@@ -53,7 +53,7 @@ REST = 0.5  # of the time that a step took, until the next
 LEAST_REST_SECONDS = 0.002
 BUSY_SECONDS = 0.1  # while something waits to be written
 MAX_BUSY_WAITS = 50
-OPEN_WRITERS = 16
+OPEN_WRITERS = 4
 MAX_MAILBOXES = 20_000  # that are watched for what comes
 DOCUMENTS_A_STEP = 1_000  # that are looked at for whether somebody has them
 SLACK_MESSAGES = 1_000  # as many more than twice those that are there may be in an index
@@ -298,21 +298,18 @@ class Indexing:
             upTo = some[-1][0] if len(some) < len(rows) or len(rows) == TEXTS_A_STEP else last
             documents = {uid: documentOf(octetsId, prefix) for uid, octetsId, prefix, _ in some}
             new = await self._step(writer.unknown, [each for each in documents.values() if each >= 0])
-            texts: dict[int, tuple[int, str, bool]] = {}
+            texts: dict[int, IndexedText] = {}
 
-            def take(candidate: Candidate, texts: dict[int, tuple[int, str, bool]] = texts) -> bool:
-                assert candidate.source is not None
-                document = documentOf(candidate.octetsId, candidate.prefix)
-                part = candidate.rendering().part
-                pieces = indexedPieces(candidate.header(), part, candidate.source.read)
-                texts[document] = (document, *_joined(pieces))
+            def take(candidate: Candidate, texts: dict[int, IndexedText] = texts) -> bool:
+                text = _textOf(candidate)
+                texts[text.document] = text
                 return False
 
             wanted = {document: uid for uid, document in documents.items() if document in new}
             if wanted:
                 await self._search.lookThrough(mailboxId, sorted(wanted.values()), BODY, take)
             # What cannot be read is looked at by every search: it may be mended.
-            made = [texts.get(document, (document, "", False)) for document in sorted(new)]
+            made = [texts.get(document) or IndexedText(document) for document in sorted(new)]
             if not await self._step(writer.addTexts, mailboxId, after, made, upTo, account.octets):
                 return
             after = upTo
@@ -390,18 +387,15 @@ def _close_inThread(writer: IndexWriter) -> None:
         log.warn("{event}", event="index.close_failed", reason=str(error))
 
 
-def _joined(pieces: Iterable[str]) -> tuple[str, bool]:
-    """
-    The text, as far as it is not too long, and whether that is all of it.
-    """
-    out = []
-    length = 0
-    for piece in pieces:
-        out.append(piece)
-        length += len(piece)
-        if length > MAX_TEXT_CHARACTERS:
-            return "".join(out)[:MAX_TEXT_CHARACTERS].encode("utf-8", "replace").decode(), False
-    return "".join(out).encode("utf-8", "replace").decode(), True
+def _textOf(candidate: Candidate) -> IndexedText:
+    assert candidate.source is not None
+    document = documentOf(candidate.octetsId, candidate.prefix)
+    header = indexedHeader(candidate.header())
+    words, isWhole = bodyWords(candidate.rendering().part, candidate.source.read, MAX_TEXT_CHARACTERS)
+    isWhole = isWhole and len(header) <= MAX_TEXT_CHARACTERS
+    header = header[:MAX_TEXT_CHARACTERS].encode("utf-8", "replace").decode()
+    # Half a surrogate pair is no letter.
+    return IndexedText(document, header, words, isWhole)
 
 
 def _bounded(rows: Sequence[tuple[int, int, int, int]]) -> Sequence[tuple[int, int, int, int]]:

@@ -2,8 +2,9 @@
 """
 What an index knows of a search: the same tree with the UIDs that it finds in place of what it was asked for.
 
-A text of a field is found as it is, so that nothing need be read.  What the trigrams find may match, and is looked
-through by whoever looks through messages anyway.  What the index does not have yet, or not as a whole, may match too.
+A text of a field, and a word in a body, is found as it is, so that nothing need be read.  What trigrams and words of
+longer texts find may match, and is looked through by whoever looks through messages anyway.  What the index does not
+have yet, or not as a whole, may match too.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from attrs import frozen
 from osxmail.mail import searchkeys as keys
 from osxmail.mail.indexentry import TEXT_BREAK, TEXT_FIELDS, isKept, isUnicode, threadNumber
 from osxmail.mail.searchkeys import SearchKey
-from osxmail.mail.searchtext import spaced, trigrams
+from osxmail.mail.searchtext import ADDRESS_FIELDS, spaced
 from osxmail.mail.sequenceset import MAX_NUMBER
-from osxmail.mail.text import folded
+from osxmail.mail.text import folded, withoutAccents
 from osxmail.store.indexblocks import (
     DOCUMENTS,
     FIELD_TEXTS,
@@ -36,7 +37,7 @@ from osxmail.store.indexblocks import (
     numbersOf,
     readColumns,
 )
-from osxmail.store.numbers import numbersFrom
+from osxmail.store.indextexts import IndexTexts
 
 
 @frozen(eq=False)
@@ -110,10 +111,6 @@ class _Narrowing:
         match key:
             case keys.Header(name, text) if name.lower().encode("ascii", "replace") in TEXT_FIELDS:
                 return self._field(key, TEXT_FIELDS.index(name.lower().encode("ascii")), spaced(folded(text)))
-            case keys.Header(_, text) | keys.Text(text) | keys.Body(text):
-                return self._text(key, text)
-            case keys.Loose(inner):
-                return self._text(key, inner.text)
             case keys.SentBefore(day):
                 ordinal = day.toordinal()
                 return self._sent(key, lambda sent: 0 < sent < ordinal)
@@ -125,6 +122,19 @@ class _Narrowing:
                 return self._sent(key, lambda sent: sent >= ordinal)
             case keys.ThreadId(objectId):
                 return self._thread(key, threadNumber(objectId))
+        if not self._textUid or not isUnicode(_textIn(key)):
+            return None
+        match key:
+            case keys.Header(_, text) | keys.Loose(keys.Header(_, text)):
+                return self._inHeader(key, text)
+            case keys.Text(text):
+                return self._anywhere(key, text, False)
+            case keys.Loose(keys.Text(text)):
+                return self._anywhere(key, text, True)
+            case keys.Body(text):
+                return self._inBody(key, text, False)
+            case keys.Loose(keys.Body(text)):
+                return self._inBody(key, text, True)
         return None
 
     # ------------------------------------------------------------------------------------------------- columns
@@ -199,44 +209,99 @@ class _Narrowing:
 
     # ---------------------------------------------------------------------------------------------------- texts
 
-    def _text(self, key: SearchKey, text: str) -> tuple[SearchKey, array[int]] | None:
-        words = trigrams(folded(text)) if isUnicode(text) else []
-        if not words or not self._textUid:
-            return None
-        found: array[int] = array("I")
-        wanted = self._documentsWith(words)
-        textUid = self._textUid
-        for uids, documents in zip(self._blockUids, self._documents, strict=True):
-            # Of what is behind, and of what has no number, the texts are not there.
-            known = bisect_right(uids, textUid)
-            found.extend(
-                [uid for uid, each in zip(uids[:known], documents[:known], strict=True) if each in wanted or each < 0]
-            )
-            found.extend(uids[known:])
-        return self._atMost(key, found)
-
-    def _documentsWith(self, words: Sequence[str]) -> set[int]:
-        """
-        Documents that have all these trigrams, and those of which the index does not have all.
-        """
-        query = " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
+    @cached_property
+    def _texts(self) -> IndexTexts:
         first = min((min(each) for each in self._documents), default=0)
         last = max((max(each) for each in self._documents), default=0)
-        execute = self._connection.execute
-        row = execute(
-            "SELECT group_concat(rowid) FROM text WHERE text MATCH ? AND rowid BETWEEN ? AND ?",
-            (query, max(first, 0), last),
-        ).fetchone()
-        found = set(numbersFrom(_textOrNone(row), "q"))
-        found.update(numbersFrom(_textOrNone(execute(_PARTS).fetchone()), "q"))
+        return IndexTexts(self._connection, max(first, 0), last)
+
+    def _inHeader(self, key: SearchKey, text: str) -> tuple[SearchKey, array[int]] | None:
+        found = self._texts.inHeader(folded(text))
+        return None if found is None else self._atMost(key, _inAny((self._uidsOf(found), self._unsureUids)))
+
+    def _inBody(self, key: SearchKey, text: str, isLoose: bool) -> tuple[SearchKey, array[int]] | None:
+        wanted = withoutAccents(folded(text)) if isLoose else folded(text)
+        found, isCertain = self._texts.inBody(wanted, isLoose)
+        if found is None:
+            return None
+        uids = self._uidsOf(found)
+        if isCertain:
+            return self._exactly(key, uids, self._unsureUids)
+        return self._atMost(key, _inAny((uids, self._unsureUids)))
+
+    def _anywhere(self, key: SearchKey, text: str, isLoose: bool) -> tuple[SearchKey, array[int]] | None:
+        wanted = withoutAccents(folded(text)) if isLoose else folded(text)
+        inHeader = self._texts.inHeader(wanted)
+        inBody, isCertain = self._texts.inBody(wanted, isLoose)
+        if inHeader is None or inBody is None:
+            return None
+        uids = self._uidsOf(inHeader | inBody)
+        if not isCertain:
+            return self._atMost(key, _inAny((uids, self._unsureUids)))
+        # It stands in these bodies, and in no other: of the rest, the headers are enough to know.
+        certain = set(self._uidsOf(inBody))
+        for kind in FIELD_TEXTS:
+            certain.update(self._linesOf(kind, wanted))
+        unsure = set(self._unsureUids)
+        certain -= unsure
+        rest = array("I", [uid for uid in uids if uid not in certain and uid not in unsure])
+        made = keys.Or(keys.Uids(array("I", sorted(certain))), keys.And((keys.Uids(rest), keys.InHeader(text))))
+        unknown: SearchKey = keys.Or(self._unknown, keys.Uids(self._unsureUids)) if unsure else self._unknown
+        return keys.Or(made, keys.And((unknown, key))), _inAny((certain, rest, unsure))
+
+    def _linesOf(self, kind: int, wanted: str) -> list[int]:
+        """
+        UIDs of messages that have it, which is one word, in the decoded value of such a field; not those that only have
+        it in the addresses as ENVELOPE has them.
+        """
+        octets = wanted.encode("utf-8")
+        isAddress = TEXT_FIELDS[kind - FIELD_TEXTS[0]] in ADDRESS_FIELDS
+        found: list[int] = []
+        for piece, lines in findInColumn(self._connection, self._mailboxId, kind, octets):
+            uids = numbersOf(piece, UIDS)
+            numbers = linesWith(lines, octets)
+            if isAddress and numbers:
+                split = lines.split(b"\n")
+                breaks = TEXT_BREAK.encode()
+                # After each value stand its addresses.
+                numbers = [number for number in numbers if octets in b"\n".join(split[number].split(breaks)[1::2])]
+            found += [uids[number] for number in numbers]
+        return found
+
+    @cached_property
+    def _unsureUids(self) -> array[int]:
+        """
+        Messages whose texts are not there, or not as a whole.
+        """
+        parts = self._texts.parts()
+        unsure: array[int] = array("I")
+        for uids, documents in zip(self._blockUids, self._documents, strict=True):
+            known = bisect_right(uids, self._textUid)
+            if parts or min(documents) < 0:
+                unsure.extend(
+                    [uid for uid, each in zip(uids[:known], documents, strict=False) if each < 0 or each in parts]
+                )
+            unsure.extend(uids[known:])
+        return unsure
+
+    def _uidsOf(self, wanted: set[int]) -> array[int]:
+        """
+        Messages that have these documents.
+        """
+        found: array[int] = array("I")
+        if wanted:
+            for uids, documents in zip(self._blockUids, self._documents, strict=True):
+                found.extend([uid for uid, each in zip(uids, documents, strict=True) if each in wanted])
         return found
 
 
-_PARTS = "SELECT group_concat(id) FROM document WHERE whole = 0"
-
-
-def _textOrNone(row: Sequence[object] | None) -> str | None:
-    return None if row is None or row[0] is None else str(row[0])
+def _textIn(key: SearchKey) -> str:
+    match key:
+        case keys.Header(_, text) | keys.Text(text) | keys.Body(text):
+            return text
+        case keys.Loose(inner):
+            return inner.text
+    return ""
 
 
 def _inAny(several: Iterable[Iterable[int]]) -> array[int]:

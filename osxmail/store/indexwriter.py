@@ -12,8 +12,11 @@ from pathlib import Path
 from attrs import frozen
 
 from osxmail.mail.indexentry import IndexEntry
+from osxmail.mail.text import withoutAccents
 from osxmail.store.indexblocks import appendBlock, removeBlocks
 from osxmail.store.indexfile import closeWritten, openForWriting
+
+REMEMBERED_WORDS = 50_000
 
 
 @frozen
@@ -31,6 +34,22 @@ class Filled:
     messages: int = 0
 
 
+@frozen
+class IndexedText:
+    """
+    The text of a document.
+
+    @ivar header: see L{osxmail.mail.searchtext.indexedHeader}.
+    @ivar words: see L{osxmail.mail.searchtext.bodyWords}.
+    @ivar isWhole: that is all of it.
+    """
+
+    document: int
+    header: str = ""
+    words: frozenset[str] | set[str] = frozenset()
+    isWhole: bool = False
+
+
 class IndexWriter:
     """
     One index that is being written.
@@ -43,6 +62,8 @@ class IndexWriter:
         self._path = path
         self._connection = openForWriting(path, octets, boot)
         self._inode = os.stat(path).st_ino
+        # Words that were committed: most of those of the next messages.
+        self._words: set[str] = set()
 
     def isThere(self) -> bool:
         """
@@ -126,31 +147,48 @@ class IndexWriter:
             self._note(octets)
         return True
 
-    def addTexts(
-        self, mailboxId: int, afterUid: int, texts: Sequence[tuple[int, str, bool]], lastUid: int, octets: int
-    ) -> bool:
+    def addTexts(self, mailboxId: int, afterUid: int, texts: Sequence[IndexedText], lastUid: int, octets: int) -> bool:
         """
         The texts of the messages after C{afterUid}, up to C{lastUid}.
 
-        @param texts: of each document that is not there yet, its number, its text, and whether that is all of it.
+        @param texts: of the documents that are not there yet.
         @return: nobody else has written in between.
         """
         with self._connection:
             if self._progress(mailboxId)[1] != afterUid:
                 return False
-            new = self.unknown(document for document, _, _ in texts)
-            rows = [each for each in texts if each[0] in new]
-            self._connection.executemany(
-                "INSERT INTO document (id, whole) VALUES (?, ?)", [(document, whole) for document, _, whole in rows]
-            ).fetchall()
-            self._connection.executemany(
-                "INSERT INTO text (rowid, words) VALUES (?, ?)", [(document, text) for document, text, _ in rows]
-            ).fetchall()
+            new = self.unknown(each.document for each in texts)
+            rows = [each for each in texts if each.document in new]
+            self._many("INSERT INTO document (id, whole)", [(each.document, each.isWhole) for each in rows])
+            self._many("INSERT INTO header (rowid, text)", [(each.document, each.header) for each in rows])
+            self._many(
+                "INSERT INTO body (rowid, words)",
+                [(each.document, " ".join(each.words)) for each in rows if each.words],
+            )
+            words = set().union(*(each.words for each in rows)) - self._words
+            self._addWords(words)
             self._connection.execute(
                 "UPDATE progress SET text_uid = ? WHERE mailbox_id = ?", (lastUid, mailboxId)
             ).fetchall()
             self._note(octets)
+        # They are there once that is committed, and not before.
+        if len(self._words) + len(words) > REMEMBERED_WORDS:
+            self._words.clear()
+        self._words.update(words)
         return True
+
+    def _addWords(self, words: Iterable[str]) -> None:
+        added = [
+            (int(str(number)), withoutAccents(str(text)))
+            for number, text in self._connection.executemany(
+                "INSERT INTO word (text) VALUES (?) ON CONFLICT DO NOTHING RETURNING id, text",
+                [(word,) for word in sorted(words)],
+            )
+        ]
+        self._many("INSERT INTO part (rowid, word)", added)
+
+    def _many(self, head: str, rows: Sequence[tuple[object, object]]) -> None:
+        self._connection.executemany(f"{head} VALUES (?, ?)", rows).fetchall()
 
     def removeMailbox(self, mailboxId: int) -> None:
         """
@@ -165,8 +203,8 @@ class IndexWriter:
         """
         rows = [(document,) for document in documents]
         with self._connection:
-            self._connection.executemany("DELETE FROM text WHERE rowid = ?", rows).fetchall()
-            self._connection.executemany("DELETE FROM document WHERE id = ?", rows).fetchall()
+            for table, column in (("header", "rowid"), ("body", "rowid"), ("document", "id")):
+                self._connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows).fetchall()
 
     def _progress(self, mailboxId: int) -> tuple[int, int]:
         # The lock is taken before it is read: nobody writes between the two.

@@ -168,6 +168,8 @@ def testOf(key: keys.SearchKey, keywords: Mapping[str, int]) -> tuple[int, Test]
             return BODY, _body(folded(text), folded)
         case keys.Text(text) if text:
             return BODY, _text(folded(text), folded)
+        case keys.InHeader(text):
+            return HEADER, _inHeader(folded(text), folded)
         case keys.Loose(keys.Header(name, text)):
             return HEADER, _header(name, text, _loose)
         case keys.Loose(keys.Body(text)):
@@ -310,15 +312,14 @@ def _body(wanted: str, fold: Fold) -> Test:
     return lambda candidate: _inBody(candidate, wanted, fold)
 
 
-def _text(wanted: str, fold: Fold) -> Test:
+def _inHeader(wanted: str, fold: Fold) -> Test:
     word = _word(wanted)
+    return lambda candidate: candidate.mayHave(b"", word) and wanted in fold(headerText(candidate.header()))
 
-    def matches(candidate: Candidate) -> bool:
-        if candidate.mayHave(b"", word) and wanted in fold(headerText(candidate.header())):
-            return True
-        return _inBody(candidate, wanted, fold)
 
-    return matches
+def _text(wanted: str, fold: Fold) -> Test:
+    inHeader = _inHeader(wanted, fold)
+    return lambda candidate: inHeader(candidate) or _inBody(candidate, wanted, fold)
 
 
 def bitsOf(key: keys.Flag, keywords: Mapping[str, int]) -> int:

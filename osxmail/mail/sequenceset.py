@@ -11,7 +11,7 @@ from attrs import frozen
 
 from osxmail.errors import ParseError
 
-MAX_RANGES = 10_000  # in one set; clients that name thousands of messages one by one exist
+MAX_RANGES = 33_000  # in one set: a line of 64 KiB full of them; clients that name thousands one by one exist
 MAX_NUMBER = 0xFFFFFFFF
 STAR = 0  # no message has this number, so it can stand for "*"
 

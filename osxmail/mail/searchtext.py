@@ -25,7 +25,8 @@ WORD_STEP = 32
 MAX_PATTERNS = 4  # of one text that is looked for
 
 # A letter or digit of any script, or an accent, which stands behind its letter in folded text.
-_WORD = re.compile(f"(?:[^\\W_]|[\u0300-\u036f]){{{TRIGRAM},}}")
+_WORD = re.compile("(?:[^\\W_]++|[\u0300-\u036f]++)++")
+_ASCII_WORD = re.compile(f"[0-9a-z]{{{TRIGRAM},}}+")
 
 
 def spaced(text: str) -> str:
@@ -139,7 +140,12 @@ def wordsOf(text: str) -> set[str]:
     """
     The words of folded text that are not too short to be looked for.  Of a long one, parts that overlap.
     """
-    words = set(_WORD.findall(text))
+    if text.isascii():
+        words = set(_ASCII_WORD.findall(text))
+    else:
+        words = {word for word in _WORD.findall(text) if len(word) >= TRIGRAM}
+    if max(map(len, words), default=0) <= MAX_WORD_CHARACTERS:
+        return words
     for word in [word for word in words if len(word) > MAX_WORD_CHARACTERS]:
         words.discard(word)
         # Any WORD_STEP characters in a row stand in one of the parts as a whole.
@@ -151,7 +157,7 @@ def isOneWord(wanted: str) -> bool:
     """
     Is it, folded, something that stands in a text if and only if it stands in a word of L{bodyWords}?
     """
-    return len(wanted) <= WORD_STEP and _WORD.fullmatch(wanted) is not None
+    return TRIGRAM <= len(wanted) <= WORD_STEP and _WORD.fullmatch(wanted) is not None
 
 
 def wordPatterns(wanted: str) -> list[WordPattern]:
@@ -163,6 +169,8 @@ def wordPatterns(wanted: str) -> list[WordPattern]:
         start, end = match.span()
         isStart, isEnd = start > 0, end < len(wanted)
         text = match.group()
+        if len(text) < TRIGRAM:
+            continue
         if len(text) > WORD_STEP:
             text, isEnd = text[:WORD_STEP], False
         found.append(WordPattern(text, isStart, isEnd))

@@ -58,6 +58,12 @@ class AlreadyExists(MailError):
     """
 
 
+class UseTaken(AlreadyExists):
+    """
+    Another mailbox has this special use.
+    """
+
+
 class NotAllowed(MailError):
     """
     It exists, and this person may not do that with it.

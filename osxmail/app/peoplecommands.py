@@ -163,6 +163,12 @@ class AccountCommands(Commands):
         if arguments.get("password"):
             account = evolve(account, passwordHash=await self.house.passwords.hash(text(arguments, "password")))
         await self.house.accounts.updateAccount(account)
+        if arguments.get("quota") is not None:
+            # The last word counts: what was set by IMAP gives way to what is set here.
+            kept = await self.house.store.existingAccount(account.accountId)
+            quota = await kept.quota() if kept is not None else None
+            if kept is not None and quota is not None and quota.setOctets is not None:
+                await kept.overrideQuota(None, quota.setMessages)
         self._changed("account changed", str(address))
         return {"address": str(address)}
 
@@ -187,10 +193,12 @@ class AccountCommands(Commands):
             limit = (
                 account.quotaOctets if account.quotaOctets is not None else self.house.settings.octets("account.quota")
             )
+            if quota is not None and quota.setOctets is not None:
+                limit = quota.setOctets
             rows.append(
                 {
                     "address": str(account.address), "name": account.fullName, "state": account.state,
-                    "admin": account.administrator, "quota": formatSize(limit), "quotaOctets": limit,
+                    "admin": account.administrator, "quota": formatSize(max(0, limit)), "quotaOctets": limit,
                     "usedOctets": quota.usedOctets if quota else 0, "messages": quota.usedMessages if quota else 0,
                 }
             )  # fmt: skip
@@ -205,6 +213,11 @@ class AccountCommands(Commands):
         quota = await kept.quota() if kept is not None else None
         mailboxes = await kept.listMailboxes() if kept is not None else ()
         limit = record.quotaOctets if record.quotaOctets is not None else self.house.settings.octets("account.quota")
+        messages = self.house.settings.number("account.quota_messages")
+        isSet = quota is not None and (quota.setOctets is not None or quota.setMessages is not None)
+        if quota is not None:
+            limit = limit if quota.setOctets is None else quota.setOctets
+            messages = messages if quota.setMessages is None else quota.setMessages
         return {
             "address": str(record.address),
             "login": record.login,
@@ -217,8 +230,10 @@ class AccountCommands(Commands):
             "pop": record.popAllowed,
             "imap": record.imapAllowed,
             "admin": record.administrator,
-            "quota": formatSize(limit),
+            "quota": formatSize(max(0, limit)),
             "quotaOctets": limit,
+            "quotaMessages": messages,
+            "quotaIsSet": isSet,
             "usedOctets": quota.usedOctets if quota else 0,
             "messages": quota.usedMessages if quota else 0,
             "source": [list(pair) for pair in record.source],

@@ -178,6 +178,7 @@ _ROWS: tuple[Setting, ...] = (
        choices=("light", "rfc9106")),
     # Accounts
     _s("account.quota", S, "0", "Space for an account whose directory entry states none; 0 is unlimited."),
+    _s("account.quota_messages", N, "0", "Messages that an account may keep, all mailboxes together; 0 is unlimited.", highest=1e12),
     # SMTP, incoming
     _s("smtp.message_size_limit", S, "50M", "The largest message that is accepted, announced as SIZE.", lowest=65536, highest=float(2 << 30)),
     _s("smtp.max_recipients", N, "1000", "Recipients in one transaction; RFC 5321 wants 100 at least.", lowest=100, highest=100000),

@@ -119,8 +119,8 @@ def domains(console: Console, value: Any) -> None:
 def accounts(console: Console, value: Any) -> None:
     rows: list[list[object]] = []
     for a in value:
-        part = f"{100 * a['usedOctets'] / a['quotaOctets']:.0f} %" if a["quotaOctets"] else ""
-        limit = octets(a["quotaOctets"]) if a["quotaOctets"] else "unlimited"
+        part = f"{100 * a['usedOctets'] / a['quotaOctets']:.0f} %" if a["quotaOctets"] > 0 else ""
+        limit = octets(max(0, a["quotaOctets"])) if a["quotaOctets"] else "unlimited"
         rows.append(
             [a["address"], a["name"], a["state"], "yes" if a["admin"] else "", a["messages"], octets(a["usedOctets"]),
              limit, part]
@@ -143,7 +143,7 @@ def account(console: Console, value: Any) -> None:
         ],
         ["administrator", "yes" if value["admin"] else "no"],
         ["used", f"{octets(value['usedOctets'])} in {_count(value['messages'], 'message')}"],
-        ["quota", octets(value["quotaOctets"]) if value["quotaOctets"] else "unlimited"],
+        ["quota", _quota(value)],
         *([name, text] for name, text in value["source"]),
         *(["warning", text] for text in value["warnings"]),
     ]
@@ -152,6 +152,15 @@ def account(console: Console, value: Any) -> None:
         console.print()
         boxes = [[m["name"], m["messages"], m["unseen"], octets(m["octets"])] for m in value["mailboxes"]]
         _table(console, ["mailbox", ">messages", ">unseen", ">size"], boxes, "")
+
+
+def _quota(value: Any) -> str:
+    limits = []
+    if value["quotaOctets"]:
+        limits.append(octets(max(0, value["quotaOctets"])))
+    if value["quotaMessages"]:
+        limits.append(_count(max(0, value["quotaMessages"]), "message"))
+    return (" and ".join(limits) or "unlimited") + (", set by an administrator by IMAP" if value["quotaIsSet"] else "")
 
 
 def _forwarding(value: Any) -> str:

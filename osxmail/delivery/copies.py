@@ -43,6 +43,7 @@ def mailboxCopy(
         quotaOctets=quotaOf(settings, target),
         original=originalOf(recipient, target.deliveredTo),
         notify=recipient.notify,
+        quotaMessages=settings.number("account.quota_messages"),
     )
 
 

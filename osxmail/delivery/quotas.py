@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from osxmail.interfaces import IMailStore, ISettings
-from osxmail.mail.acceptance import Acceptance, Accepted
+from osxmail.mail.acceptance import Acceptance, Accepted, Quota
 from osxmail.mail.decision import Action, Decision, MailboxTarget, Route, Step
 from osxmail.mail.smtpreply import Reply
 
@@ -42,6 +42,7 @@ def fullDecision(settings: ISettings, target: MailboxTarget, steps: tuple[Step, 
     evidence = (
         ("account", target.accountId),
         ("quota", str(quotaOf(settings, target))),
+        ("messages", str(settings.number("account.quota_messages"))),
         ("setting", "mail.over_quota"),
     )
     step = Step("quota.full", f"the mailbox of {target.address} is full", evidence)
@@ -54,30 +55,38 @@ def fullDecision(settings: ISettings, target: MailboxTarget, steps: tuple[Step, 
 class Room:
     """
     The room in accounts, less what one delivery is going to take.
+
+    @ivar quotas: of each account that was looked at.
     """
 
     store: IMailStore
     settings: ISettings
-    used: dict[str, int] = field(factory=dict)
+    quotas: dict[str, Quota] = field(factory=dict)
 
     async def has(self, target: MailboxTarget, octets: int) -> bool:
         """
-        So many octets have room in the target's account, whatever was taken before.
+        One message of so many octets has room in the target's account, whatever was taken before.  What an
+        administrator has set wins over the directory and the settings.
         """
-        limit = quotaOf(self.settings, target)
-        if not limit:
-            return True
-        accountId = target.accountId
-        if accountId not in self.used:
-            account = await self.store.existingAccount(accountId)
-            self.used[accountId] = (await account.quota()).usedOctets if account is not None else 0
-        return self.used[accountId] + octets <= limit
+        quota = self.quotas.get(target.accountId)
+        if quota is None:
+            account = await self.store.existingAccount(target.accountId)
+            quota = self.quotas[target.accountId] = Quota(0, 0, 0) if account is None else await account.quota()
+        limitOctets = quota.setOctets if quota.setOctets is not None else quotaOf(self.settings, target)
+        if limitOctets and quota.usedOctets + octets > limitOctets:
+            return False
+        stated = self.settings.number("account.quota_messages")
+        limitMessages = quota.setMessages if quota.setMessages is not None else stated
+        return not limitMessages or quota.usedMessages < limitMessages
 
     def take(self, target: MailboxTarget, octets: int) -> None:
         """
         Count on so much of it.
         """
-        self.used[target.accountId] = self.used.get(target.accountId, 0) + octets
+        quota = self.quotas.get(target.accountId, Quota(0, 0, 0))
+        self.quotas[target.accountId] = evolve(
+            quota, usedOctets=quota.usedOctets + octets, usedMessages=quota.usedMessages + 1
+        )
 
 
 class FullMailboxes:

@@ -14,8 +14,8 @@ Where to find what:
    C{subject}; as text, for searching: C{text}, C{htmltext}, C{encodedword}, C{charset}, C{preview}; its bodies in pieces:
    C{transferencoding}; its header for who takes ASCII only: C{surrogate}.
  - SMTP on the wire: C{smtpcommand}, C{smtpdata} (dot transparency, both ways, POP3's too), C{smtpreply}, C{dsn}.
- - IMAP: C{searchkeys}, C{sortcriteria}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname}, C{rights}; on the wire, the
-   package C{imap}.
+ - IMAP: C{searchkeys}, C{sortcriteria}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname}, C{folknames},
+   C{rights}; on the wire, the package C{imap}.
  - What people and directories write: C{quantities}, C{appleattribute}.
 
 Mail is read with tolerance and written strictly: a message always has a structure, an address list always has

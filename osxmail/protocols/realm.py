@@ -135,9 +135,11 @@ class MailRealm:
         limit = record.quotaOctets
         if limit is None:
             limit = self._settings.octets("account.quota")
+        messages = self._settings.number("account.quota_messages")
+        quota = await account.quota()
         # Reading is cheap and writing is not: the directory's word has hardly ever changed since the last login.
-        if (await account.quota()).limitOctets != limit:
-            await account.setQuota(limit)
+        if (quota.statedOctets, quota.statedMessages) != (limit, messages):
+            await account.setQuota(limit, messages)
         return account
 
     async def _maildrop(self, record: Record) -> tuple[Any, object, Callable[[], None]]:

@@ -54,6 +54,8 @@ TABLE: dict[type[errors.MailError], Row] = {
     errors.NoSuchMessage: Row(550, "5.1.1", "NONEXISTENT", "", "There is no such message"),
     errors.NoSuchDomain: Row(550, "5.1.2", "NONEXISTENT", "", "There is no such domain"),
     errors.AlreadyExists: Row(550, "5.3.0", "ALREADYEXISTS", "", "It exists already"),
+    # RFC 6154 6: USEATTR.
+    errors.UseTaken: Row(550, "5.3.0", "USEATTR", "", "Another mailbox is used for that"),
     errors.NotAllowed: Row(550, "5.7.1", "NOPERM", "", "That is not allowed"),
     # RFC 9051 7.1: HASCHILDREN.
     errors.HasChildren: Row(550, "5.7.1", "HASCHILDREN", "", "Delete the mailboxes below it first"),

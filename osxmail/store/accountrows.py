@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 
-from osxmail.errors import AlreadyExists, HasChildren, LimitExceeded, NoSuchMailbox, NotAllowed
+from osxmail.errors import AlreadyExists, HasChildren, LimitExceeded, NoSuchMailbox, NotAllowed, UseTaken
 from osxmail.mail.address import Address
+from osxmail.mail.folknames import useOfName
 from osxmail.mail.mailboxname import DELIMITER, INBOX, parents
 from osxmail.store.access import inheritAccess_txn
 from osxmail.store.annotations import copyAnnotations_txn
@@ -123,7 +124,9 @@ def makeMailbox_txn(txn: Transaction, account: int, name: str, specialUse: str) 
             "SELECT name FROM mailbox WHERE account_id = ? AND special_use = ?", (account, specialUse)
         ).fetchone()
         if row is not None:
-            raise AlreadyExists(f"{row[0]} is {specialUse}")
+            raise UseTaken(f"{row[0]} is {specialUse}")
+    else:
+        specialUse = _useForName_txn(txn, account, name)
     missing = [above for above in parents(name) if findMailbox_txn(txn, account, above) is None]
     count = txn.execute("SELECT count(*) FROM mailbox WHERE account_id = ?", (account,)).fetchone()[0]
     if count + len(missing) + 1 > MAX_MAILBOXES:
@@ -138,6 +141,25 @@ def makeMailbox_txn(txn: Transaction, account: int, name: str, specialUse: str) 
         if parent is not None:
             inheritAccess_txn(txn, parent, mailboxId)
     return mailboxId
+
+
+def _useForName_txn(txn: Transaction, account: int, name: str) -> str:
+    """
+    The special use that a new mailbox gets because mail programs of some language call theirs so: where no mailbox has
+    it, or where the one that we have made has it and was never used; that one stays, without it.
+    """
+    use = useOfName(name)
+    if not use:
+        return ""
+    holder = txn.execute(
+        "SELECT id, name, uidnext FROM mailbox WHERE account_id = ? AND special_use = ?", (account, use)
+    ).fetchone()
+    if holder is not None:
+        mailboxId, heldBy, uidnext = holder
+        if uidnext > 1 or (heldBy, use) not in USUAL_MAILBOXES:
+            return ""
+        txn.execute("UPDATE mailbox SET special_use = '' WHERE id = ?", (mailboxId,))
+    return use
 
 
 def removeMailbox_txn(txn: Transaction, account: int, name: str) -> int:

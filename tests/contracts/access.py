@@ -4,8 +4,8 @@ What every store keeps to about access lists, shared mailboxes and quotas.  See 
 
 from __future__ import annotations
 
-from osxmail.errors import HasChildren, LimitExceeded, NoSuchMailbox, OverQuota
-from osxmail.mail.acceptance import SharedMailbox
+from osxmail.errors import HasChildren, LimitExceeded, NoSuchMailbox, OverQuota, UseTaken
+from osxmail.mail.acceptance import AnnotationChange, SharedMailbox
 from osxmail.mail.address import Address
 from osxmail.mail.flags import ANSWERED, DELETED, FLAGGED, SEEN
 from osxmail.mail.rights import AccessEntry, settableFlags
@@ -238,3 +238,115 @@ class QuotaContract(StoreTools):
         await self.inbox.move(uids, await bob.mailbox("Archive"))
         self.assertEqual((await self.account.quota()).usedMessages, 0)
         self.assertEqual((await bob.quota()).usedMessages, 6)
+
+
+class AnnotationContract(StoreTools):
+    """
+    L{IMailbox.annotations} and L{IMailStore.annotations}.
+    """
+
+    async def of(self, mailbox, owner="alice-id", *entries, depth=None, maxOctets=None):
+        found = await mailbox.annotations(owner, entries or ("/shared", "/private"), depth, maxOctets)
+        return found.values
+
+    @asynchronous
+    async def test_setAndRemoved(self):
+        await self.inbox.setAnnotations("alice-id", {"/shared/comment": b"all", "/private/comment": b"alice's"})
+        await self.inbox.setAnnotations("bob-id", {"/private/comment": b"bob's\0"})
+        self.assertEqual(await self.of(self.inbox), {"/shared/comment": b"all", "/private/comment": b"alice's"})
+        self.assertEqual(
+            await self.of(self.inbox, "bob-id"), {"/shared/comment": b"all", "/private/comment": b"bob's\0"}
+        )
+        await self.inbox.setAnnotations("alice-id", {"/shared/comment": None, "/private/none": None})
+        self.assertEqual(await self.of(self.inbox), {"/private/comment": b"alice's"})
+        self.assertEqual(await self.of(await self.account.mailbox("Archive"), "bob-id"), {})
+
+    @asynchronous
+    async def test_depthAndSize(self):
+        await self.inbox.setAnnotations("alice-id", {"/shared/a": b"1", "/shared/a/b": b"22", "/shared/a/b/c": b"333"})
+        await self.inbox.setAnnotations("alice-id", {"/shared/ab": b"x"})
+        for depth, names in ((0, ["/shared/a"]), (1, ["/shared/a", "/shared/a/b"])):
+            self.assertEqual(sorted(await self.of(self.inbox, "alice-id", "/shared/a", depth=depth)), names)
+        self.assertEqual(len(await self.of(self.inbox, "alice-id", "/shared/a")), 3)
+        found = await self.inbox.annotations("alice-id", ("/shared/a",), None, 1)
+        self.assertEqual((found.values, found.longestOctets), ({"/shared/a": b"1"}, 3))
+
+    @asynchronous
+    async def test_specialUse(self):
+        sent = await self.account.mailbox("Sent")
+        entry = "/private/specialuse"
+        self.assertEqual(await self.of(sent, "alice-id", entry), {entry: b"\\Sent"})
+        self.assertEqual(await self.of(sent, "bob-id", entry), {})
+        await self.inbox.setAnnotations("alice-id", {entry: b"\\Sent"})
+        self.assertEqual((await sent.status()).specialUse, "")
+        self.assertEqual((await self.inbox.status()).specialUse, "\\Sent")
+        await self.inbox.setAnnotations("alice-id", {entry: b""})
+        self.assertEqual(await self.of(self.inbox, "alice-id", entry), {})
+
+    @asynchronous
+    async def test_server(self):
+        await self.store.setAnnotations("alice-id", {"/shared/comment": b"hello", "/private/comment": b"mine"})
+        self.assertEqual(len(await self.of(self.store)), 2)
+        self.assertEqual(await self.of(self.store, "bob-id"), {"/shared/comment": b"hello"})
+
+    @asynchronous
+    async def test_limits(self):
+        values = {f"/shared/{number}": b"" for number in range(100)}
+        await self.inbox.setAnnotations("alice-id", values)
+        await self.assertFailure(
+            self.inbox.setAnnotations("alice-id", {"/shared/0": b"changed", "/shared/more": b""}), LimitExceeded
+        )
+        self.assertEqual(await self.of(self.inbox, "alice-id", "/shared/0"), {"/shared/0": b""})
+        large = {f"/private/{number}": b"x" * 32768 for number in range(33)}
+        await self.assertFailure(self.inbox.setAnnotations("alice-id", large), LimitExceeded)
+
+    @asynchronous
+    async def test_goWithTheMailbox(self):
+        work = await self.account.createMailbox("Work")
+        await work.setAnnotations("alice-id", {"/shared/comment": b"x"})
+        await self.account.renameMailbox("Work", "Office")
+        self.assertEqual(len(await self.of(work)), 1)
+        await self.account.deleteMailbox("Office")
+        await self.assertFailure(work.setAnnotations("alice-id", {"/shared/comment": b"x"}), NoSuchMailbox)
+        self.assertEqual(await self.of(await self.account.createMailbox("Work")), {})
+
+    @asynchronous
+    async def test_listeners(self):
+        heard = []
+        self.store.addAnnotationListener(heard.append)
+        await self.inbox.setAnnotations("alice-id", {"/shared/comment": b"x"}, "session 7")
+        change = AnnotationChange(self.inbox.mailboxId, "alice-id", ("/shared/comment",), "session 7")
+        self.assertEqual(heard, [change])
+        self.store.removeAnnotationListener(heard.append)
+        await self.store.setAnnotations("alice-id", {"/shared/comment": b"x"})
+        self.assertEqual(heard, [change])
+
+    @asynchronous
+    async def test_deletedOctets(self):
+        await self.fill(2, flags=("\\Deleted",), data=b"12345")
+        await self.fill(1)
+        self.assertEqual(await self.inbox.deletedOctets(), 10)
+
+    @asynchronous
+    async def test_mailboxNumbered(self):
+        await self.inbox.setAccess("anyone", "=", "l")
+        found = await self.store.mailboxNumbered(self.inbox.mailboxId)
+        status = await self.inbox.status()
+        self.assertEqual(found, SharedMailbox("alice-id", str(ALICE), status, (AccessEntry("anyone", "l"),)))
+        self.assertIsNone(await self.store.mailboxNumbered(999_999))
+
+    @asynchronous
+    async def test_usesByName(self):
+        """
+        What mail programs call a folder gives it its use, where ours was never used.
+        """
+        await self.account.createMailbox("Gesendete Objekte")
+        uses = {each.name: each.specialUse for each in await self.account.listMailboxes()}
+        self.assertEqual((uses["Gesendete Objekte"], uses["Sent"]), ("\\Sent", ""))
+        await self.fill(1, await self.account.mailbox("Trash"))
+        await self.account.createMailbox("Papierkorb")
+        await self.account.deleteMailbox("Junk")
+        await self.account.createMailbox("Spam")
+        uses = {each.name: each.specialUse for each in await self.account.listMailboxes()}
+        self.assertEqual((uses["Papierkorb"], uses["Trash"], uses["Spam"]), ("", "\\Trash", "\\Junk"))
+        await self.assertFailure(self.account.createMailbox("More", "\\Junk"), UseTaken)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from osxmail.store.store import Store
 from tests.contracts.acceptances import AcceptContract
-from tests.contracts.access import AccessContract, QuotaContract
+from tests.contracts.access import AccessContract, AnnotationContract, QuotaContract
 from tests.contracts.histories import HistoryContract
 from tests.contracts.mailboxes import MailboxContract, SnapshotContract
 from tests.contracts.mailstore import ALICE, TEXT, AccountContract, Listener, StoreTools, asynchronous
@@ -49,6 +49,10 @@ class SQLiteAccessTests(SQLite, AccessContract, TestCase):
 
 
 class SQLiteQuotaTests(SQLite, QuotaContract, TestCase):
+    pass
+
+
+class SQLiteAnnotationTests(SQLite, AnnotationContract, TestCase):
     pass
 
 

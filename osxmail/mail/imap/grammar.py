@@ -38,7 +38,7 @@ from osxmail.mail.imap.command import (
 )
 from osxmail.mail.imap.fetchattributes import parseFetchItems
 from osxmail.mail.imap.listgrammar import parseList, parseLsub, parseStatus
-from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
+from osxmail.mail.imap.reader import BadCommand, BadUse, Cursor
 from osxmail.mail.imap.resultoptions import PartialRange, parsePartialRange
 from osxmail.mail.imap.searchgrammar import parseSearch
 from osxmail.mail.imap.sortgrammar import parseCancelUpdate, parseSort, parseThread
@@ -193,7 +193,7 @@ def _create(cursor: Cursor) -> Create:
     if cursor.takes(b" (USE ("):
         while not cursor.takes(b")"):
             if specialUse:
-                raise BadName("one special use for each mailbox")
+                raise BadUse("one special use for each mailbox")
             specialUse = cursor.specialUse()
         cursor.expect(b")", "a closing parenthesis")
     return Create(mailbox, specialUse, before)

@@ -61,7 +61,19 @@ class BadCommand(ParseError):
 class BadName(BadCommand):
     """
     The command is right, but a mailbox of that name there can never be.
+
+    @cvar code: the response code of the NO.
     """
+
+    code = "CANNOT"
+
+
+class BadUse(BadName):
+    """
+    A special use that no mailbox can have (RFC 6154 3).
+    """
+
+    code = "USEATTR"
 
 
 class BadCharset(BadCommand):
@@ -338,13 +350,13 @@ class Cursor:
         """
         An attribute of special use (RFC 6154 2), as we write it.
 
-        @raise BadName: it is none that we have.
+        @raise BadUse: it is none that we have.
         """
         folded = self._token(_FLAG, "a special use").decode("ascii").lower()
         for use in SPECIAL_USES:
             if use.lower() == folded:
                 return use
-        raise BadName("no such special use")
+        raise BadUse("no such special use")
 
     # --------------------------------------------------------------------------------------------------- dates
 

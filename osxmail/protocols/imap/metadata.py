@@ -18,8 +18,8 @@ from osxmail.protocols.imap.namespaces import Place, Seen
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
 
-#: The largest value.
-MAX_VALUE_OCTETS = 65536
+#: The largest value: half of the largest literal, so that one that is too large still comes.
+MAX_VALUE_OCTETS = 32768
 #: Besides l, one of these is needed (RFC 5464 3.3).
 ANY_RIGHT = frozenset("rswip")
 ADMIN = "/shared/admin"
@@ -58,7 +58,7 @@ async def getMetadata(session: Imap, command: GetMetadata) -> bytes:
         found = await session.factory.store.annotations(owner, command.entries, command.depth, command.maxOctets)
         found = _withAdmin(session, command, found)
     values: dict[str, bytes | None] = dict(found.values)
-    if not command.depth and command.maxOctets is None:
+    if command.depth == 0 and command.maxOctets is None:
         # Asked for by its name and not there.
         values = {entry: values.get(entry) for entry in command.entries}
     if values:

@@ -260,7 +260,7 @@ class Imap(CompressibleGate):
                 self.view.save(())
             return b"NO [BADCHARSET (%b)] Another charset, please" % " ".join(CHARSETS).encode()
         except BadName as error:
-            return f"NO [CANNOT] {name}: {error.text}".encode()
+            return f"NO [{error.code}] {name}: {error.text}".encode()
         except BadCommand as error:
             self.countBad()
             return f"BAD {name}: {error.text}".encode()

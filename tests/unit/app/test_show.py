@@ -68,12 +68,15 @@ class ShowTests(SynchronousTestCase):
     def test_account(self) -> None:
         value = {"address": "a@x.test", "login": "a", "name": "", "addresses": ["a@x.test"], "state": "forward",
                  "forward": ["b@y.test"], "keepCopy": True, "mailHost": "", "pop": False, "imap": True, "admin": False,
-                 "usedOctets": 2048, "messages": 1, "quotaOctets": 0, "source": [["dn", "uid=a"]],
+                 "usedOctets": 2048, "messages": 1, "quotaOctets": 0, "quotaMessages": 0,
+                 "quotaIsSet": False, "source": [["dn", "uid=a"]],
                  "warnings": ["odd"], "mailboxes": []}  # fmt: skip
         lines = [" ".join(line.split()) for line in shown(show.account, value).splitlines()]
         for line in ("address a@x.test", "state forward to b@y.test, a copy is kept here", "may use IMAP",
                      "used 2.0 KB in 1 message", "quota unlimited", "dn uid=a", "warning odd"):  # fmt: skip
             self.assertIn(line, lines)
+        limited = shown(show.account, {**value, "quotaOctets": 2048, "quotaMessages": 5, "quotaIsSet": True})
+        self.assertIn("2.0 KB and 5 messages, set by an administrator by IMAP", " ".join(limited.split()))
         # An address that is kept for later is not where mail goes now.
         self.assertNotIn("b@y.test", shown(show.account, {**value, "state": "enabled"}))
 

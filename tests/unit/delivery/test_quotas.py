@@ -50,11 +50,27 @@ class RoomTests(QuotaTestCase):
         self.assertFalse(self.now(room.has(TARGET, 41)))
         self.assertEqual(self.store.asked, 1)
 
-    def test_unlimitedIsNotAsked(self) -> None:
-        self.assertTrue(
-            self.now(Room(self.store, self.settings).has(MailboxTarget("a", ANN, ANN, quotaOctets=0), 1 << 40))
-        )
-        self.assertEqual(self.store.asked, 0)
+    def test_unlimited(self) -> None:
+        unlimited = MailboxTarget("a", ANN, ANN, quotaOctets=0)
+        self.assertTrue(self.now(Room(self.store, self.settings).has(unlimited, 1 << 40)))
+
+    def test_messages(self) -> None:
+        self.settings.change("account.quota_messages", "3")
+        room = Room(self.store, self.settings)
+        self.assertTrue(self.now(room.has(TARGET, 1)))
+        room.take(TARGET, 1)
+        self.assertTrue(self.now(room.has(TARGET, 1)))
+        room.take(TARGET, 1)
+        self.assertFalse(self.now(room.has(TARGET, 1)))
+
+    def test_whatAnAdministratorHasSetWins(self) -> None:
+        self.settings.change("account.quota_messages", "1")
+        self.store.setOctets, self.store.setMessages = 2000, 0
+        self.assertTrue(self.now(Room(self.store, self.settings).has(TARGET, 1100)))
+        self.store.setOctets = -1
+        self.assertFalse(self.now(Room(self.store, self.settings).has(TARGET, 1)))
+        self.store.setOctets, self.store.setMessages = 0, -1
+        self.assertFalse(self.now(Room(self.store, self.settings).has(TARGET, 1)))
 
     def test_decision(self) -> None:
         decision = fullDecision(self.settings, TARGET, (BEFORE,))

@@ -58,6 +58,8 @@ class Ledger:
         self.failure: Exception | None = None
         self.full: set[str] = set()
         self.usedOctets = 0
+        self.setOctets: int | None = None
+        self.setMessages: int | None = None
         self.asked = 0
 
     def newQueueId(self) -> str:
@@ -79,7 +81,7 @@ class Ledger:
         return succeed(self)
 
     def quota(self) -> Deferred[Quota]:
-        return succeed(Quota(self.usedOctets, 1, 0))
+        return succeed(Quota(self.usedOctets, 1, 0, setOctets=self.setOctets, setMessages=self.setMessages))
 
 
 class ReceptionTestCase(SynchronousTestCase):
@@ -231,8 +233,10 @@ class AcceptTests(ReceptionTestCase):
 
     def test_quota(self) -> None:
         self.settings.change("account.quota", "7K")
+        self.settings.change("account.quota_messages", "5")
         self.accept("ann@example.test", "bob@example.test")
         self.assertEqual([append.quotaOctets for append in self.last.appends], [7 * 1024, 1000])
+        self.assertEqual([append.quotaMessages for append in self.last.appends], [5, 5])
 
     def test_eachMailboxOnce(self) -> None:
         self.domains.lead("sales@example.test", "ann@example.test", "bob@example.test")

@@ -26,16 +26,18 @@ class OneAccount:
     """
 
     def __init__(self) -> None:
-        self.limit = 0
+        self.limit = self.messages = 0
         self.written = 0
         self.held = False
         self.missing = False
 
     def quota(self) -> Deferred[Quota]:
-        return succeed(Quota(0, 0, self.limit))
+        # An administrator has set another limit, which the directory's word leaves alone.
+        return succeed(Quota(0, 0, 77, 78, self.limit, self.messages, 77, 78))
 
-    def setQuota(self, limitOctets: int) -> Deferred[None]:
+    def setQuota(self, limitOctets: int, limitMessages: int) -> Deferred[None]:
         self.limit = limitOctets
+        self.messages = limitMessages
         self.written += 1
         return succeed(None)
 
@@ -70,7 +72,8 @@ class RealmTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.account = OneAccount()
         self.store = OneStore(self.account)
-        self.realm = MailRealm(self.store, FakeSettings({"account.quota": "2M"}))  # type: ignore[arg-type]
+        self.settings = FakeSettings({"account.quota": "2M"})
+        self.realm = MailRealm(self.store, self.settings)  # type: ignore[arg-type]
 
     def avatar(self, record: object, interface: type[Interface]) -> Any:
         return self.successResultOf(self.realm.requestAvatar(record, None, interface))
@@ -91,6 +94,9 @@ class RealmTests(SynchronousTestCase):
         self.assertEqual(self.account.written, 1)
         self.avatar(person("anna", quotaOctets=0), IAccount)
         self.assertEqual((self.account.limit, self.account.written), (0, 2))
+        self.settings.change("account.quota_messages", "9")
+        self.avatar(person("anna", quotaOctets=0), IAccount)
+        self.assertEqual((self.account.limit, self.account.messages, self.account.written), (0, 9, 3))
 
     def test_maildropIsHeldAlone(self) -> None:
         _interface, maildrop, logout = self.avatar(person("anna"), IMaildrop)

@@ -380,6 +380,11 @@ class IAccount(Interface):
         @param limitOctets: 0 is unlimited, below 0 there is room for nothing; C{None} leaves it to L{setQuota}.
         """
 
+    def removeUrlKeys() -> Deferred[None]:
+        """
+        Take their keys from all mailboxes (see L{IMailbox.urlKey}).
+        """
+
     def lockMaildrop() -> Callable[[], None]:
         """
         The exclusive hold of a POP3 session on the INBOX; what is returned gives it back (RFC 1939 4).
@@ -625,6 +630,18 @@ class IMailbox(Interface):
     def fetchedBefore(seconds: float, limit: int) -> Deferred[list[int]]:
         """
         UIDs of messages that L{noteFetched} has first told of so long ago, or longer; so many at most.
+        """
+
+    def urlKey() -> Deferred[bytes]:
+        """
+        The secret that allows others to use URLs of what is in this mailbox (RFC 4467 2.2); empty if there is none.
+        """
+
+    def makeUrlKey(isNew: bool) -> Deferred[bytes]:
+        """
+        L{urlKey}, made now if there is none.
+
+        @param isNew: a fresh one in any case, which makes worthless what another one has allowed.
         """
 
     def changesSince(modseq: int) -> Deferred[Changes]: ...

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
@@ -106,6 +106,12 @@ class Sessions:
         self._isStopping = False
         self._whenEmpty: Deferred[None] | None = None
         self._turns: deque[Deferred[None]] = deque()
+
+    def __iter__(self) -> Iterator[Gate]:
+        """
+        Those there are now.
+        """
+        return iter(tuple(self._gates.values()))
 
     def __len__(self) -> int:
         return len(self._gates)

@@ -11,7 +11,7 @@ after its fsync.  The parts meet inside that transaction, and only there:
  - C{accepting}: what comes in, by mail or by APPEND; C{placing} gives UIDs, MODSEQs and room to all the messages of a
    batch; C{queuerows} and C{trace} write their part of it.
  - C{account}, C{accountrows}, C{mailbox}, C{statuses}, C{quota}: what there is; C{access}: who may see it;
-   C{annotations}: what is noted on it; C{flagging}, C{copying}, C{expunging}:
+   C{annotations}: what is noted on it; C{urlkeys}: who may name it; C{flagging}, C{copying}, C{expunging}:
    what is done to it; C{changes}: what has changed since.
  - C{maildroprows}: what POP3 alone wants to know.
  - C{snapshot}, C{shelf}: selected mailboxes in memory; C{watchers}: who hears of changes in others.

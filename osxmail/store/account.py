@@ -31,6 +31,7 @@ from osxmail.store.mailbox import Mailbox
 from osxmail.store.parts import Parts
 from osxmail.store.quota import overrideQuota_txn, readQuota, setQuota_txn
 from osxmail.store.statuses import readStatuses
+from osxmail.store.urlkeys import removeUrlKeys_txn
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -223,6 +224,12 @@ class Account:
         @raise NoSuchAccount: (in the Deferred) removed meanwhile.
         """
         return self._parts.database.write(lambda txn: overrideQuota_txn(txn, self._row, limitOctets, limitMessages))
+
+    def removeUrlKeys(self) -> Deferred[None]:
+        """
+        See L{IAccount.removeUrlKeys}.
+        """
+        return self._parts.database.write(lambda txn: removeUrlKeys_txn(txn, self._row))
 
     def lockMaildrop(self) -> Callable[[], None]:
         """

@@ -29,6 +29,7 @@ from osxmail.store.maildroprows import noteFetched_txn, readFetchedBefore, readU
 from osxmail.store.parts import Parts
 from osxmail.store.search import Progress
 from osxmail.store.statuses import readStatus
+from osxmail.store.urlkeys import makeUrlKey_txn, readUrlKey
 
 T = TypeVar("T")
 
@@ -154,6 +155,18 @@ class Mailbox:
         See L{IMailbox.relevancies}.
         """
         return self._parts.sorting.relevancies(self.mailboxId, key, uids)
+
+    def urlKey(self) -> Deferred[bytes]:
+        """
+        See L{IMailbox.urlKey}.
+        """
+        return self._parts.database.read(lambda txn: readUrlKey(txn, self.mailboxId), isSingle=True)
+
+    def makeUrlKey(self, isNew: bool) -> Deferred[bytes]:
+        """
+        See L{IMailbox.makeUrlKey}.
+        """
+        return self._parts.database.write(lambda txn: makeUrlKey_txn(txn, self.mailboxId, isNew))
 
     def changesSince(self, modseq: int) -> Deferred[Changes]:
         """

@@ -148,6 +148,30 @@ class MailboxContract(StoreTools):
         self.assertEqual((await bob.status()).messages, 1)
 
     @asynchronous
+    async def test_urlKeys(self):
+        """
+        RFC 4467 2.2: made when it is first wanted, kept, changed, taken away; one for each mailbox.
+        """
+        drafts = await self.account.mailbox("Drafts")
+        self.assertEqual(await self.inbox.urlKey(), b"")
+        key = await self.inbox.makeUrlKey(False)
+        self.assertGreaterEqual(len(key), 16)
+        self.assertEqual((await self.inbox.urlKey(), await self.inbox.makeUrlKey(False)), (key, key))
+        self.assertEqual(await drafts.urlKey(), b"")
+        other = await drafts.makeUrlKey(True)
+        self.assertNotEqual(other, key)
+        fresh = await self.inbox.makeUrlKey(True)
+        self.assertNotIn(fresh, (key, other))
+        bob = await (await self.store.account("bob-id", BOB)).mailbox("INBOX")
+        bobs = await bob.makeUrlKey(False)
+        await self.account.removeUrlKeys()
+        self.assertEqual((await self.inbox.urlKey(), await drafts.urlKey(), await bob.urlKey()), (b"", b"", bobs))
+        await drafts.makeUrlKey(False)
+        await self.account.deleteMailbox("Drafts")
+        for call in (drafts.urlKey, lambda: drafts.makeUrlKey(False), lambda: drafts.makeUrlKey(True)):
+            await self.assertFailure(call(), NoSuchMailbox)
+
+    @asynchronous
     async def test_messagesOfAllSizes(self):
         sizes = [0, 1, 100, 16_384, 16_385, 65_536, 65_537, 300_000, 1_100_000]
         texts = [(b"%07d\r\n" % size) * (size // 9 + 1) for size in sizes]

@@ -235,6 +235,39 @@ class Identify:
     pairs: tuple[tuple[str, str], ...]
 
 
+@frozen
+class GenerateUrls:
+    """
+    GENURLAUTH (RFC 4467 7).
+
+    @ivar pairs: each URL, and the mechanism that is to authorise it, in upper case.
+    """
+
+    pairs: tuple[tuple[bytes, str], ...]
+
+
+@frozen
+class FetchUrls:
+    """
+    URLFETCH (RFC 4467 7).
+    """
+
+    urls: tuple[bytes, ...]
+
+
+@frozen
+class ResetKeys:
+    """
+    RESETKEY (RFC 4467 7).
+
+    @ivar mailbox: C{""}: of all mailboxes.
+    @ivar mechanisms: in upper case.
+    """
+
+    mailbox: str
+    mechanisms: tuple[str, ...] = ()
+
+
 Command: TypeAlias = (
     Plain
     | Authenticate
@@ -255,4 +288,7 @@ Command: TypeAlias = (
     | Compress
     | Identify
     | AccessCommand
+    | GenerateUrls
+    | FetchUrls
+    | ResetKeys
 )

@@ -42,6 +42,7 @@ from osxmail.mail.imap.reader import BadCommand, BadUse, Cursor
 from osxmail.mail.imap.resultoptions import PartialRange, parsePartialRange
 from osxmail.mail.imap.searchgrammar import parseSearch
 from osxmail.mail.imap.sortgrammar import parseCancelUpdate, parseSort, parseThread
+from osxmail.mail.imap.urlauthgrammar import parseFetchUrls, parseGenerateUrls, parseResetKeys
 from osxmail.mail.imap.watchgrammar import parseMultiSearch, parseNotify
 from osxmail.mail.sequenceset import SequenceSet
 
@@ -324,4 +325,7 @@ _GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
     "UID COPY": _transfer(True),
     "MOVE": _transfer(False),
     "UID MOVE": _transfer(True),
+    "GENURLAUTH": parseGenerateUrls,
+    "URLFETCH": parseFetchUrls,
+    "RESETKEY": parseResetKeys,
 }

@@ -8,8 +8,9 @@ C{entering} C{mailboxes} C{fetch} C{messages} C{changes}
     What carries commands out: login and what needs no mailbox; mailboxes as wholes; FETCH; STORE,
     COPY, MOVE and EXPUNGE; what others have done, and IDLE.
 
-C{appending} C{catenating}
-    Messages that come in: APPEND, with CATENATE; octets that are here already, named by URLs.
+C{appending} C{catenating} C{urlauth}
+    Messages that come in: APPEND, with CATENATE, and REPLACE; octets that are here already, named by URLs; URLs that
+    allow others to have them.
 
 C{searching} C{snapshotsearch} C{sorting} C{multisearch} C{filters} C{results} C{contexts} C{progress}
     SEARCH; what memory answers of it; SORT and THREAD; ESEARCH, and which mailboxes it means; how results are written,

@@ -42,6 +42,7 @@ class Source:
     """
 
     message: IMessage
+    sections: Sections
     found: Found
 
     @property
@@ -50,6 +51,17 @@ class Source:
         How much it is.
         """
         return self.found.length
+
+    async def stream(self, session: Imap) -> None:
+        """
+        Write all of it to the client.
+
+        @raise osxmail.protocols.imap.sections.CutShort: in the middle of it.
+        """
+        if self.found.octets is not None:
+            session.write(self.found.octets)
+        else:
+            await self.sections.stream(session, self.found)
 
     async def copy(self, write: Callable[[bytes], Deferred[None] | None]) -> None:
         """
@@ -109,7 +121,8 @@ async def sourceIn(session: Imap, mailbox: IMailbox, url: ImapUrl, raw: bytes) -
     if not rows:
         raise BadUrl(raw)
     message = rows[0][1]
-    (found,) = await Sections(message, Pace(session.letOthers)).find([url.section])
+    sections = Sections(message, Pace(session.letOthers))
+    (found,) = await sections.find([url.section])
     if found.announcement.endswith(b" NIL"):
         raise BadUrl(raw)
-    return Source(message, found)
+    return Source(message, sections, found)

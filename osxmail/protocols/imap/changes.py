@@ -61,6 +61,9 @@ async def tellChanges(
     view = session.view
     if view is None:
         return
+    if view.notes:
+        notes, view.notes = view.notes, b""
+        session.write(notes)
     known, since = view.lastUid, view.modseq
     if mayExpunge:
         before = view.knownUids

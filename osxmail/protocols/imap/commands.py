@@ -22,11 +22,12 @@ from osxmail.protocols.imap import (
     mailboxes,
     messages,
     metadata,
-    quota,
     multisearch,
+    quota,
     searching,
     selecting,
     sorting,
+    urlauth,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ COMMANDS: dict[str, Rule] = {
     "SETQUOTA": Rule(INSIDE, quota.setQuota),
     "GETMETADATA": Rule(INSIDE, metadata.getMetadata),
     "SETMETADATA": Rule(INSIDE, metadata.setMetadata),
+    "GENURLAUTH": Rule(INSIDE, urlauth.generate),
+    "URLFETCH": Rule(INSIDE, urlauth.fetch),
+    "RESETKEY": Rule(INSIDE, urlauth.resetKeys),
     "APPEND": Rule(INSIDE, appending.append, isPulled=True),
     "REPLACE": Rule(SELECTED, appending.replace, isPulled=True),
     "UID REPLACE": Rule(SELECTED, appending.replaceByUid, isPulled=True),

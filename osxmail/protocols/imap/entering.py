@@ -35,7 +35,7 @@ _MAILBOXES = (
 )
 
 #: What the commands that carry messages can.
-_APPENDING = b"MULTIAPPEND CATENATE REPLACE APPENDLIMIT=%d"
+_APPENDING = b"MULTIAPPEND CATENATE URLAUTH REPLACE APPENDLIMIT=%d"
 
 
 def capabilities(session: Imap) -> bytes:

@@ -13,7 +13,7 @@ A mailbox that the session may not know of is answered as one that does not exis
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from attrs import evolve, frozen
 
@@ -151,8 +151,19 @@ class Namespaces:
         """
         if self._isDirectoryAdministrator:
             return True
-        words = self._settings.words("imap.administrators")
-        return bool(words) and not self._keys.isdisjoint(word.lower() for word in words)
+        return self.isOneOf(self._settings.words("imap.administrators"))
+
+    def isOneOf(self, addresses: Sequence[str]) -> bool:
+        """
+        One of these addresses is one of who has logged in.
+        """
+        return bool(addresses) and not self._keys.isdisjoint(address.lower() for address in addresses)
+
+    def isPerson(self, address: Address) -> bool:
+        """
+        It is an address of who has logged in.
+        """
+        return address.key in self._keys
 
     def isOwn(self, account: IAccount) -> bool:
         """

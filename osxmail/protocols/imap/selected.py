@@ -83,6 +83,7 @@ class SelectedView:
     @ivar isUidOnly: sequence numbers are neither taken nor told (RFC 9586).
     @ivar saved: bounds of ranges of UIDs, first and last by turns: what SEARCH has saved (RFC 5182), C{$}.
     @ivar rights: what the session may do here (RFC 4314 2.1).
+    @ivar notes: responses that others have left for this session.
     @ivar contexts: searches that are kept up to date (L{osxmail.protocols.imap.contexts.Contexts}).
     @ivar onChange: called when the mailbox has changed.
     @ivar onGone: called when it was deleted.
@@ -100,6 +101,7 @@ class SelectedView:
         "mailbox",
         "modseq",
         "name",
+        "notes",
         "onChange",
         "onGone",
         "rights",
@@ -115,6 +117,7 @@ class SelectedView:
         self.mailbox = mailbox
         self.isReadOnly = isReadOnly
         self.rights = ALL_RIGHTS
+        self.notes = b""
         self.onChange = onChange
         self.onGone = onGone
         self.firstRecent = self.uidnext = 0

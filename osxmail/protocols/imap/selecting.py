@@ -17,6 +17,7 @@ from osxmail.protocols.imap.changes import renderKeywords
 from osxmail.protocols.imap.dialect import UID_REQUIRED, adapt
 from osxmail.protocols.imap.resync import resynchronize
 from osxmail.protocols.imap.selected import SelectedView
+from osxmail.protocols.imap.urlauth import URLMECH
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -84,6 +85,8 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         b"* OK [MAILBOXID (%b)] The mailbox's id\r\n"  # RFC 8474 4.2
         % (status.uidvalidity, view.uidnext, view.modseq, mailboxId(mailbox.mailboxId).encode("ascii"))
     )
+    if session.isSecure:
+        lines.append(b"* " + URLMECH)  # RFC 4467 8: not where others may listen
     if session.isRev2:
         # RFC 9051 6.3.2
         lines.append(renderListing(b"LIST", (), command.mailbox, oldName=command.nameBefore, isUtf8=True))

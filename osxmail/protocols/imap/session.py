@@ -210,7 +210,7 @@ class Imap(CompressibleGate):
         self.commands += 1
         self.tag = received.tag
         arguments = received.arguments
-        isTransfer = arguments is not None or received.name in ("FETCH", "UID FETCH")
+        isTransfer = arguments is not None or received.name in ("FETCH", "UID FETCH", "URLFETCH")
         if isTransfer:
             self.setTimeout(STALLED_SECONDS)
         reply = await self._carriedOut(received)

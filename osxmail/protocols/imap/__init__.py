@@ -16,8 +16,9 @@ C{searching} C{snapshotsearch} C{sorting} C{multisearch} C{filters} C{results} C
     SEARCH; what memory answers of it; SORT and THREAD; ESEARCH, and which mailboxes it means; how results are written,
     and kept up to date; how far a long command is.
 
-C{fetchanswers} C{sections} C{derived}
-    The answers of a FETCH; BODY[…] and BINARY[…] in them; sections that are made while the message is read.
+C{fetchanswers} C{readahead} C{sections} C{derived}
+    The answers of a FETCH; messages that are read before it is their turn; BODY[…] and BINARY[…] in answers; sections
+    that are made while the message is read.
 
 C{listing} C{statusitems} C{access} C{quota} C{metadata}
     LIST, LSUB and STATUS; access lists; quotas; annotations.

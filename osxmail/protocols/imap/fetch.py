@@ -49,15 +49,21 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
     most = BATCH_MESSAGES if items.sections else BATCH_RENDERINGS if items.needs else SLICE_MESSAGES
     if "PREVIEW" in items.simple:
         most = min(most, BATCH_PREVIEWS)
-    for indexes in slices(ranges, most):
-        if items.sections:
-            await answer.withSections(indexes)
-        elif items.needs:
-            await answer.withRenderings(indexes)
-        else:
-            answer.fromSnapshot(indexes)
-        await session.drain()
-        await session.letOthers()
+    try:
+        portions = slices(ranges, most)
+        following = next(portions, [])
+        while indexes := following:
+            following = next(portions, [])
+            if items.sections:
+                await answer.withSections(indexes, following)
+            elif items.needs:
+                await answer.withRenderings(indexes)
+            else:
+                answer.fromSnapshot(indexes)
+            await session.drain()
+            await session.letOthers()
+    finally:
+        answer.close()
     if isinstance(answer.failure, UnknownEncoding):
         return b"NO [UNKNOWN-CTE] A body has a transfer encoding that is not known here"  # RFC 3516 4.3
     if answer.failure is not None:

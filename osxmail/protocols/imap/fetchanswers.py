@@ -13,9 +13,10 @@ from osxmail.interfaces import IMessage
 from osxmail.mail.flags import SEEN
 from osxmail.mail.imap.fetchattributes import SNAPSHOT_ITEMS, FetchItems
 from osxmail.mail.imap.response import renderDate, renderPreview
-from osxmail.protocols.imap.derived import Pace
+from osxmail.protocols.imap.derived import WORK_OCTETS, Pace
 from osxmail.protocols.imap.lines import Lines
-from osxmail.protocols.imap.sections import Found, Sections
+from osxmail.protocols.imap.readahead import Batches, Firsts
+from osxmail.protocols.imap.sections import Found, QuickSection, Sections
 from osxmail.protocols.imap.selected import Indexes, Located, SelectedView
 from osxmail.protocols.sessions import SessionEnd
 
@@ -81,13 +82,17 @@ class FetchAnswer:
         # RFC 3501 7.4.2: where \Seen is set, the response has FLAGS.
         extra = [name for name in ("FLAGS", *(["MODSEQ"] if session.isCondstore else [])) if name not in simple]
         self._linesOfSeen = Lines(view, (*simple, *extra), isWhole=False)
-        section = items.sections[0] if len(items.sections) == 1 else None
-        #: Only whole messages are wanted: what most programs ask for.
-        self._isWhole = section is not None and not (
-            section.part or section.what or section.isSize or section.origin or section.length is not None
-        )
+        self._quick = QuickSection.ofAll(items.sections)
+        self._batches = Batches(view.mailbox)
+        self._following: Indexes = []
         self.missing = 0
         self.failure: Exception | None = None
+
+    def close(self) -> None:
+        """
+        Nothing more will be asked for.
+        """
+        self._batches.forget()
 
     def _located(self, indexes: Indexes) -> Located:
         located = self._view.located(indexes)
@@ -110,6 +115,9 @@ class FetchAnswer:
     def _wantedUids(self, indexes: Indexes) -> list[int]:
         located = self._located(indexes)
         self.missing += located.missing
+        return self._uidsOf(located)
+
+    def _uidsOf(self, located: Located) -> list[int]:
         uids = self._view.snapshot.uids
         return [uids[place] for place in located.places]
 
@@ -174,11 +182,14 @@ class FetchAnswer:
 
     # ------------------------------------------------------------------------------------------------ octets
 
-    async def withSections(self, indexes: Indexes) -> None:
+    async def withSections(self, indexes: Indexes, following: Indexes) -> None:
         """
         What needs the messages' octets.
+
+        @param following: what will be asked for next: it is read meanwhile.
         """
         uids = self._wantedUids(indexes)
+        self._following = following
         while uids:
             rendered: list[tuple[int, tuple[bytes, ...]]] = []
             rest: list[int] = []
@@ -189,27 +200,43 @@ class FetchAnswer:
             uids = rest
 
     async def _sectionsOf(self, uids: list[int], rendered: dict[int, tuple[bytes, ...]]) -> None:
-        messages = await self._view.mailbox.messages(uids)
+        messages = await self._batches.messages(uids)
+        if self._following and not rendered:
+            self._batches.begin(self._uidsOf(self._located(self._following)))
+        self._following = []
         seen = await self._setSeen([uid for uid, _ in messages]) if self._items.setsSeen else frozenset()
         heads = self._heads([uid for uid, _ in messages], seen, rendered)
         self.missing += len(uids) - len(heads)
+        present = [(uid, message) for uid, message in messages if uid in heads]
+        firsts = Firsts([message for _, message in present])
+        try:
+            await self._writeMessages(present, heads, rendered, firsts)
+        finally:
+            firsts.forget()
+
+    async def _writeMessages(
+        self,
+        messages: list[tuple[int, IMessage]],
+        heads: dict[int, bytes],
+        rendered: dict[int, tuple[bytes, ...]],
+        firsts: Firsts,
+    ) -> None:
         session = self._session
         gathered: list[bytes] = []
         octets = turnOctets = count = 0
-        form = b"%b%b" + self._items.sections[0].label + b" {%d}\r\n"
-        isBinary = self._items.sections[0].isDecoded
+        label = self._items.sections[0].label
+        quick = self._quick
         for uid, message in messages:
-            head = heads.get(uid)
-            if head is None:
-                continue
+            head = heads[uid]
             inline = message.inline
-            if self._isWhole and inline is not None and not (isBinary and b"\0" in inline):
-                blank = b"" if head.endswith(b"(") else b" "
-                gathered += (form % (head, blank, len(inline)), inline, b")\r\n")
-                octets += len(inline)
+            answer = quick.of(inline) if quick is not None and inline is not None else None
+            if answer is not None:
+                gathered += (head, label if head.endswith(b"(") else b" " + label, b" {%d}\r\n" % len(answer), answer)
+                gathered.append(b")\r\n")
+                octets += len(answer)
             else:
                 count += 1
-                octets += await self._writeSections(head, message, rendered.get(uid, ()), gathered)
+                octets += await self._writeSections(head, message, rendered.get(uid, ()), firsts, gathered)
             if octets >= GATHERED_OCTETS or count >= TURN_MESSAGES:
                 session.write(b"".join(gathered))
                 gathered.clear()
@@ -219,10 +246,13 @@ class FetchAnswer:
                 if turnOctets >= TURN_OCTETS or count >= TURN_MESSAGES:
                     turnOctets = count = 0
                     await session.letOthers()
+            if quick is not None and quick.looked >= WORK_OCTETS:
+                quick.looked = 0
+                await session.letOthers()
         session.write(b"".join(gathered))
 
     async def _writeSections(
-        self, head: bytes, message: IMessage, rendered: tuple[bytes, ...], gathered: list[bytes]
+        self, head: bytes, message: IMessage, rendered: tuple[bytes, ...], firsts: Firsts, gathered: list[bytes]
     ) -> int:
         """
         Gather the answer for one message; what does not fit into memory is written.
@@ -231,7 +261,9 @@ class FetchAnswer:
         """
         sections = Sections(message, self._pace, rendered[-1] if self._needsStructure and rendered else None)
         try:
-            found = await sections.find(self._items.sections)
+            # A damaged message says so now, and not in the middle of a literal.
+            first = await firsts.of(message) if message.inline is None else b""
+            found = await sections.find(self._items.sections, first)
         except SessionEnd:
             raise
         except Exception as error:  # noqa: BLE001 — told once, at the end, for all such messages

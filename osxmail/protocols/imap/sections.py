@@ -69,6 +69,51 @@ class Found:
     derived: Derived | None = None
 
 
+class QuickSection:
+    """
+    A section of messages in memory that can be told without knowing their parts.
+
+    @ivar looked: so many octets were looked through.
+    """
+
+    __slots__ = ("_isPartial", "_section", "_what", "looked")
+
+    def __init__(self, section: BodySection) -> None:
+        self._section = section
+        self._what = section.what
+        self._isPartial = section.origin > 0 or section.length is not None
+        self.looked = 0
+
+    @classmethod
+    def ofAll(cls, sections: Sequence[BodySection]) -> QuickSection | None:
+        """
+        That of a FETCH that asks for one such section only, else C{None}.
+        """
+        section = sections[0] if len(sections) == 1 else None
+        return cls(section) if section is not None and not (section.part or section.isDecoded) else None
+
+    def of(self, message: bytes) -> bytes | None:
+        """
+        What it holds, or C{None} if that is not to be told so.
+
+        @param message: prefix and octets.
+        """
+        what = self._what
+        if what:
+            end = headerEnd(message)
+            if end == len(message) or end > PIECE_OCTETS:
+                # Whether it is all header or all body is not seen here; and what is long is done in pieces.
+                return None
+            self.looked += end
+            if what == "HEADER":
+                message = message[:end]
+            elif what == "TEXT":
+                message = message[end:]
+            else:
+                message = headerFields(message[:end], self._section.fields, what == "HEADER.FIELDS.NOT")
+        return _window(message, self._section) if self._isPartial else message
+
+
 class Sections:
     """
     The sections of one message.
@@ -89,16 +134,15 @@ class Sections:
         self._room = KEPT_OCTETS
         self._first = b""
 
-    async def find(self, sections: Sequence[BodySection]) -> list[Found]:
+    async def find(self, sections: Sequence[BodySection], first: bytes = b"") -> list[Found]:
         """
         What has to be known before the first octet of an answer is written: after that, there is no going back.
 
+        @param first: the first octets of the message, where it is not in memory.
         @raise osxmail.errors.MailError: the message cannot be read.
         @raise UnknownEncoding: a section of BINARY cannot be decoded.
         """
-        if self._inline is None:
-            # A damaged message says so now, and not in the middle of a literal.
-            self._first = await self._message.read(0, CHUNK_OCTETS)
+        self._first = first
         found = []
         for section in sections:
             if section.part or section.what:
@@ -119,17 +163,16 @@ class Sections:
             if self._rendering is None:
                 self._rendering = await (self._message.rendering() if inline is None else self._scan(inline))
         elif self._header < 0:
-            if inline is not None:
-                octets = inline[self._prefixOctets :]
-                end = headerEnd(octets)
-                await self._pace.worked(end)
-                if end == len(octets):
-                    # No blank line: the scanner has the last word on whether it is all header or all body.
-                    end = (await self._scan(inline)).headerOctets
+            known = (self._first if inline is None else inline)[self._prefixOctets :]
+            end = headerEnd(known)
+            await self._pace.worked(end)
+            if end < len(known):
                 self._header = end
-            else:
-                self._rendering = self._rendering or await self._message.rendering()
-                self._header = self._rendering.headerOctets
+                return
+            # No blank line: the scanner has the last word on whether it is all header or all body.
+            if self._rendering is None:
+                self._rendering = await (self._message.rendering() if inline is None else self._scan(inline))
+            self._header = self._rendering.headerOctets
 
     async def _scan(self, inline: bytes) -> Rendering:
         steps = scanSteps(inline[self._prefixOctets :], self._message.prefix)

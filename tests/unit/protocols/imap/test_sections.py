@@ -7,13 +7,20 @@ from __future__ import annotations
 import base64
 import quopri
 import re
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.errors import StoreDamaged
-from osxmail.protocols.imap import sections
+from osxmail.mail.imap.fetchattributes import parseFetchItems
+from osxmail.mail.imap.reader import Cursor
+from osxmail.protocols.imap import fetch, sections
+from osxmail.protocols.imap.derived import Pace
+from osxmail.protocols.imap.sections import QuickSection, Sections
 from osxmail.store.message import Message
 from tests.unit.protocols.imap.sessions import SessionCase, Turns
 
@@ -194,3 +201,106 @@ class KeptTests(SessionCase):
         for origin in range(20):
             wanted = CONTENT[origin:400]
             self.assertIn(b"BINARY[1]<%d> ~{%d}\r\n%b" % (origin, len(wanted), wanted), said)
+
+
+class Stored:
+    """
+    A message in memory, of which nothing is asked but that.
+    """
+
+    def __init__(self, prefix: bytes, octets: bytes) -> None:
+        self.prefix = prefix
+        self.inline = prefix + octets
+        self.sizeOctets = len(self.inline)
+
+
+class QuickSectionTests(SynchronousTestCase):
+    """
+    What is told quickly is what is told at length.
+    """
+
+    TEXTS = (
+        "BODY[] BODY[]<3.5> BODY[]<9.99999> RFC822 RFC822.HEADER RFC822.TEXT BODY[HEADER] BODY[HEADER]<2.30> "
+        "BODY[TEXT] BODY[TEXT]<1.3> BODY[HEADER.FIELDS?(Subject?To?X-None)] BODY[HEADER.FIELDS.NOT?(From?Date)] "
+        'BODY[HEADER.FIELDS?("a%d")] BODY[HEADER.FIELDS?(subject)]<4.4>'
+    )
+
+    async def letOthers(self) -> None: ...
+
+    def test_corpus(self) -> None:
+        messages = [path.read_bytes() for path in sorted((Path(__file__).parents[3] / "messages").glob("*.eml"))]
+        messages += [b"", b"\r\n", b"\n", b"\nbody", b"A: b", b"A: b\r\n", b"A: b\r\n\r\n", b"no header"]
+        told = 0
+        for text in self.TEXTS.split():
+            (section,) = parseFetchItems(Cursor([text.replace("?", " ").encode()])).sections
+            quick = QuickSection.ofAll((section,))
+            assert quick is not None
+            for octets in messages:
+                for prefix in (b"", b"Received: x\r\n by y\r\n"):
+                    message: Any = Stored(prefix, octets)
+                    answer = quick.of(message.inline)
+                    if answer is None:
+                        continue
+                    told += 1
+                    sections = Sections(message, Pace(self.letOthers))
+                    (found,) = self.successResultOf(Deferred.fromCoroutine(sections.find((section,))))
+                    self.assertEqual(found.octets, answer, (text, octets))
+        self.assertGreater(told, 1000)
+
+    def test_which(self) -> None:
+        for text, isQuick in (
+            (b"BODY[]", True),
+            (b"BODY[1]", False),
+            (b"BINARY[]", False),
+            (b"BINARY.SIZE[1]", False),
+            (b"(BODY[] BODY[TEXT])", False),
+        ):
+            items = parseFetchItems(Cursor([text]))
+            self.assertEqual(QuickSection.ofAll(items.sections) is not None, isQuick, text)
+        self.assertIsNone(QuickSection.ofAll(()))
+
+    def test_largeHeader(self) -> None:
+        """
+        What takes long is done in pieces.
+        """
+        (section,) = parseFetchItems(Cursor([b"BODY[HEADER.FIELDS (A)]"])).sections
+        quick = QuickSection(section)
+        self.assertIsNone(quick.of(b"A: 1\r\n" + b"B: 2\r\n" * 4000 + b"\r\nbody"))
+        self.assertEqual(quick.of(b"A: 1\r\n" + b"B: 2\r\n" * 2000 + b"\r\nbody"), b"A: 1\r\n\r\n")
+        self.assertEqual(quick.looked, 12008)
+
+
+class ManyTests(SessionCase):
+    async def test_largeAndSmall(self) -> None:
+        """
+        More than a batch of both kinds, each whole and in order.
+        """
+        self.patch(fetch, "BATCH_MESSAGES", 7)
+        texts = [b"Subject: %d\r\n\r\n" % n + b"%d " % n * (8000 if n % 3 == 0 else 10) for n in range(1, 31)]
+        await self.fill(*texts)
+        client = await self.selected()
+        said = await client.do(b"FETCH 1:* BODY.PEEK[]")
+        expected = b"".join([b"* %d FETCH (BODY[] {%d}\r\n%b)\r\n" % (n, len(t), t) for n, t in enumerate(texts, 1)])
+        self.assertTrue(said.startswith(expected))
+        label = b'BODY[HEADER.FIELDS ("a%d" Subject)]'
+        said = await client.do(b"FETCH 1:* (%b)" % label.replace(b"BODY", b"BODY.PEEK"))
+        for n in range(1, 31):
+            field = b"Subject: %d\r\n\r\n" % n
+            self.assertIn(b"* %d FETCH (%b {%d}\r\n%b)\r\n" % (n, label, len(field), field), said)
+
+    async def test_goneWhileTheyAreRead(self) -> None:
+        """
+        What was read ahead and has vanished meanwhile is not told.
+        """
+        self.patch(fetch, "BATCH_MESSAGES", 2)
+        await self.fill(*[b"\r\nbody %d" % n for n in range(1, 9)])
+        client = await self.selected()
+        client.transport.take()
+        client.gate.pauseProducing()
+        client.send(b"a FETCH 1:* BODY.PEEK[]\r\n")
+        await deferLater(reactor, 0.05)
+        await self.inbox.remove([3, 8])
+        client.gate.resumeProducing()
+        said = await client.until(b"a OK ")
+        self.assertEqual(re.findall(rb"\* (\d+) FETCH", said), [b"1", b"2", b"4", b"5", b"6", b"7"])
+        self.assertIn(b"EXPUNGEISSUED", await client.until(b"\r\n"))

@@ -12,9 +12,9 @@ C{appending} C{catenating} C{urlauth}
     Messages that come in: APPEND, with CATENATE, and REPLACE; octets that are here already, named by URLs; URLs that
     allow others to have them.
 
-C{searching} C{snapshotsearch} C{sorting} C{multisearch} C{filters} C{results} C{contexts} C{progress}
+C{searching} C{snapshotsearch} C{sorting} C{multisearch} C{filters} C{results} C{contexts} C{progress} C{watching}
     SEARCH; what memory answers of it; SORT and THREAD; ESEARCH, and which mailboxes it means; how results are written,
-    and kept up to date; how far a long command is.
+    and kept up to date; how far a long command is; NOTIFY.
 
 C{fetchanswers} C{readahead} C{sections} C{derived}
     The answers of a FETCH; messages that are read before it is their turn; BODY[…] and BINARY[…] in answers; sections

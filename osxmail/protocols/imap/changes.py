@@ -13,6 +13,7 @@ from osxmail.mail.imap.response import renderFlags
 from osxmail.mail.rights import rightFor
 from osxmail.mail.sequenceset import renderSet
 from osxmail.protocols.base import LineTooLong
+from osxmail.protocols.imap.contexts import tellItems
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.reading import AFTER_LOGIN
 from osxmail.protocols.imap.selected import Located, SelectedView
@@ -90,10 +91,16 @@ async def tellChanges(
     while view.modseq < highest and view.modseq + 1 in own:
         # What we did ourselves was told by the command's answers: mostly there is nothing else to look for.
         view.modseq += 1
+    watch = session.watch
+    if watch is not None and "FLAGCHANGE" not in watch.selectedEvents:
+        view.modseq = highest  # RFC 5465 5: nobody wants to know
     if view.modseq != highest:
         await _tellFlags(session, view, known, withUid, own)
     if since != highest and view.contexts:
         await view.contexts.changed(session, view, since, known)
+    if watch is not None and watch.newItems is not None and view.lastUid > known:
+        # RFC 5465 5.2: after EXISTS and ADDTO.
+        await tellItems(session, view.uidsOf(range(view.indexAfter(known), view.count)), watch.newItems)
 
 
 async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: bool, own: Collection[int]) -> None:
@@ -104,8 +111,8 @@ async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: boo
         return
     await view.snapshot.loaded()
     tellKeywords(session, view)
-    # RFC 7162 3.2.4, RFC 9051 7.5.2: also unasked, with the UID.
-    withUid = withUid or session.isQresync or session.isRev2
+    # RFC 7162 3.2.4, RFC 9051 7.5.2, RFC 5465 5.1: also unasked, with the UID.
+    withUid = withUid or session.isQresync or session.isRev2 or session.watch is not None
     items = [*(("UID",) if withUid else ()), "FLAGS", *(("MODSEQ",) if session.isCondstore else ())]
     lines = Lines(view, items)
     for start in range(0, len(uids), SLICE_MESSAGES):

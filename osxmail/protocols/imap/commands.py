@@ -28,6 +28,7 @@ from osxmail.protocols.imap import (
     selecting,
     sorting,
     urlauth,
+    watching,
 )
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ COMMANDS: dict[str, Rule] = {
     "UID SORT": Rule(SELECTED, sorting.sort),
     "THREAD": Rule(SELECTED, sorting.thread),
     "UID THREAD": Rule(SELECTED, sorting.thread),
+    "NOTIFY": Rule(INSIDE, watching.notify),
     "ESEARCH": Rule(INSIDE, multisearch.multiSearch),
     "CANCELUPDATE": Rule(SELECTED, contexts.cancelUpdate),
     "FETCH": Rule(SELECTED, fetch.fetch),

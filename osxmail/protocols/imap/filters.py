@@ -101,12 +101,15 @@ class Reachable:
         return found
 
 
-async def meant(session: Imap, reachable: Reachable, filters: Iterable[MailboxFilter]) -> dict[int, Seen]:
+async def meant(
+    session: Imap, reachable: Reachable, filters: Iterable[MailboxFilter], refused: dict[int, Seen] | None = None
+) -> dict[int, Seen]:
     """
     The mailboxes that filters mean, but for SELECTED, by the store's number; each once, in the order in which they are
     met.  Those where the rights l and r are missing are passed over (RFC 5465 5, RFC 7377 2.2), but a mailbox that is
     named needs no l.
 
+    @param refused: takes those that the session may see, but not look into.
     @raise LimitExceeded: they are more than L{MAX_MAILBOXES}.
     """
     found: dict[int, Seen] = {}
@@ -134,6 +137,8 @@ async def meant(session: Imap, reachable: Reachable, filters: Iterable[MailboxFi
         for seen in some:
             if seen.rights >= needs:
                 found.setdefault(seen.status.mailboxId, seen)
+            elif refused is not None and "l" in seen.rights:
+                refused.setdefault(seen.status.mailboxId, seen)
         if len(found) > MAX_MAILBOXES:
             raise LimitExceeded("too many mailboxes")
     return found

@@ -169,6 +169,12 @@ class SelectedView:
         index = bisect_left(self._uids, uid, 0, self.count)
         return index if index < self.count and self._uids[index] == uid else -1
 
+    def indexAfter(self, uid: int) -> int:
+        """
+        The index of the first message with a greater UID.
+        """
+        return bisect_right(self._uids, uid, 0, self.count)
+
     def indexesOf(self, uids: Sequence[int]) -> Indexes:
         """
         The indexes of UIDs in whatever order, in the same order; those that are not in the view are left out.

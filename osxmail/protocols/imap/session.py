@@ -38,6 +38,7 @@ from osxmail.protocols.imap.reading import (
     receiveCommand,
 )
 from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, UidRequired
+from osxmail.protocols.imap.watching import EXPUNGING, Watch, stopWatching
 from osxmail.protocols.replies import fault, imapReply
 from osxmail.protocols.sasl import Doorkeeper, LoggedIn
 from osxmail.protocols.sessions import Disconnected, Ended, GoingAway, SessionEnd, TimedOut
@@ -88,6 +89,7 @@ class Imap(CompressibleGate):
     @ivar namespaces: the mailboxes that this person reaches.
     @ivar annotated: what others have changed in annotations, where the client wants to know.
     @ivar enabled: names of extensions that the client has enabled, in upper case (RFC 5161).
+    @ivar watch: what the client has asked for by NOTIFY, or C{None} before it does.
     @ivar isIdling: in IDLE: changes are told at once.
     @ivar isFinished: the session ends after the command that is under way.
     @ivar ownModseqs: of changes by the command under way that the client has been told of.
@@ -105,6 +107,9 @@ class Imap(CompressibleGate):
         self._namespaces: Namespaces | None = None
         self.enabled: set[str] = set()
         self.isIdling = False
+        self.watch: Watch | None = None
+        self._isWaiting = False
+        self._hasNews = False
         self.isFinished = False
         self.tag = b""
         self.client = ""
@@ -197,16 +202,23 @@ class Imap(CompressibleGate):
                 await self._oneCommand()
         finally:
             self.unselect()
+            stopWatching(self)
             unwatch(self)
             self.doorkeeper.leave()
 
     async def _oneCommand(self) -> None:
+        self._isWaiting = True
+        if self._hasNews and self.isListening:
+            self.tellSoon()
         try:
             received = await receiveCommand(self, self.limits, self._objection, PULLED, self.isUtf8)
         except NotTaken as refusal:
             self.write(b"%b %b\r\n" % (refusal.tag, refusal.reply))
             self.countBad()
             return
+        finally:
+            self._isWaiting = False
+        await self.told()
         self.commands += 1
         self.tag = received.tag
         arguments = received.arguments
@@ -218,9 +230,10 @@ class Imap(CompressibleGate):
             await arguments.passOver()
         if isTransfer:
             self.setTimeout(self.entrance.settings.seconds("imap.idle_timeout"))
-        view = self.view
-        if view is not None and not self.isFinished:
-            name = received.name
+        view, watch = self.view, self.watch
+        self._hasNews = False
+        name = received.name
+        if view is not None and not self.isFinished and (watch is None or watch.selectedEvents or name in EXPUNGING):
             # RFC 3501 7.4.1, RFC 5256 3: EXPUNGE is not told while these are answered; their UID forms may.
             mayExpunge = name not in ("FETCH", "STORE", "SEARCH", "SORT", "THREAD")
             try:
@@ -232,6 +245,8 @@ class Imap(CompressibleGate):
             self.ownModseqs.clear()
         if not self.isFinished:
             await tellAnnotations(self)
+            if self.watch is not None:
+                await self.watch.tell()
         # No reply: what carried it out has written it.
         if reply:
             self.write(b"%b %b\r\n" % (received.tag, reply))
@@ -252,6 +267,8 @@ class Imap(CompressibleGate):
         name = received.name
         try:
             command = received.arguments or parseCommand(name, Cursor(received.pieces, self.isUtf8))
+            if self.watch is not None:
+                self.watch.note(command)
             if self.place is not None:
                 await lookAtRights(self)
             reply = await COMMANDS[name].carryOut(self, command)
@@ -361,11 +378,19 @@ class Imap(CompressibleGate):
 
     # ------------------------------------------------------------------------------------------ unasked changes
 
+    @property
+    def isListening(self) -> bool:
+        """
+        Changes are told at once: in IDLE, and after NOTIFY between commands.
+        """
+        return self.isIdling or (self._isWaiting and self.watch is not None)
+
     def changed(self) -> None:
         """
-        The selected mailbox has changed.
+        The selected mailbox has changed, or something else that the client wants to know.
         """
-        if self.isIdling:
+        self._hasNews = True
+        if self.isListening:
             self.tellSoon()
 
     def gone(self) -> None:
@@ -375,7 +400,7 @@ class Imap(CompressibleGate):
         self.goAway(MailboxGone())
 
     def drained(self) -> None:
-        if self.isIdling:
+        if self.isListening:
             self.tellSoon()
 
     def tellSoon(self) -> None:
@@ -390,11 +415,15 @@ class Imap(CompressibleGate):
     async def _tell(self) -> None:
         try:
             await lookAtRights(self)
-            await tellAnnotations(self)
             while True:
-                await tellChanges(self, True)
-                view = self.view
-                if view is None or not self.isIdling or self.isCongested or view.isUpToDate:
+                self._hasNews = False
+                await tellAnnotations(self)
+                watch = self.watch
+                if watch is None or watch.selectedEvents:
+                    await tellChanges(self, self.isIdling or watch is None or not watch.isDelayed)
+                if watch is not None:
+                    await watch.tell()
+                if not self._hasNews or not self.isListening or self.isCongested:
                     return
         except RightsGone as end:
             self.goAway(end)

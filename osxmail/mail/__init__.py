@@ -8,14 +8,15 @@ whatever octets go in, and each takes time and memory in proportion to its input
 C{bytes} is what stands on the wire or in a message; C{str} is an address, a mailbox name, a flag.
 
 Where to find what:
- - Values that rooms hand each other: C{address}, C{envelope}, C{decision}, C{verdict}, C{record}, C{acceptance}, C{flags}.
+ - Values that rooms hand each other: C{address}, C{envelope}, C{decision}, C{verdict}, C{record}, C{acceptance},
+   C{flags}.
  - A message and its parts: C{mime} (one walk gives ENVELOPE, BODY, BODYSTRUCTURE and where each section is),
    C{mimestructure} (what is kept of it), C{header}, C{headerdate}, C{addresslist}, C{mediatype}, C{imapenvelope},
-   C{subject}; as text, for searching: C{text}, C{htmltext}, C{encodedword}, C{charset}, C{preview}; its bodies in pieces:
-   C{transferencoding}; its header for who takes ASCII only: C{surrogate}.
+   C{subject}; as text, for searching: C{text}, C{htmltext}, C{encodedword}, C{charset}, C{preview}; its bodies in
+   pieces: C{transferencoding}; its header for who takes ASCII only: C{surrogate}.
  - SMTP on the wire: C{smtpcommand}, C{smtpdata} (dot transparency, both ways, POP3's too), C{smtpreply}, C{dsn}.
- - IMAP: C{searchkeys}, C{sortcriteria}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname}, C{folknames},
-   C{rights}; on the wire, the package C{imap}.
+ - IMAP: C{searchkeys}, C{sortcriteria}, C{ordering}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname},
+   C{folknames}, C{rights}; on the wire, the package C{imap}.
  - What people and directories write: C{quantities}, C{appleattribute}.
 
 Mail is read with tolerance and written strictly: a message always has a structure, an address list always has

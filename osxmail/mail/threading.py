@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
+from osxmail.mail.ordering import inOrder
+
 #: RFC 5256 3; REFS of the draft.
 ALGORITHMS = ("ORDEREDSUBJECT", "REFERENCES", "REFS")
 
@@ -135,7 +137,7 @@ def _byOrderedSubject(keys: ThreadKeys) -> Threads:
     # RFC 5256 3: by base subject, then by sent date; the first of each is the root, all others are its children.
     dates, subjects = keys.dates, keys.subjects
     groups: dict[Hashable, list[int]] = {}
-    for index in sorted(range(len(keys.uids)), key=dates.__getitem__):
+    for index in inOrder(range(len(keys.uids)), dates):
         groups.setdefault(subjects[index], []).append(index)
     # Dictionaries keep their order: each group came with its earliest message.
     uids, depths = array("I"), array("I")
@@ -176,36 +178,41 @@ class _Forest:
                 nodes.setdefault(identifier, index)
         parents = [-1] * count
         isParent = bytearray(count)
+        known, referencesOf = nodes.get, keys.references.get
         for index in range(count):
-            references = keys.references.get(index)
+            references = referencesOf(index)
             if references is None:
                 parents[index] = -1
                 continue
             above = -1
             for identifier in references:
-                node = nodes.get(identifier)
+                node = known(identifier)
                 if node is None:
                     node = nodes[identifier] = len(parents)
                     parents.append(-1)
                     isParent.append(0)
                 # Step 1 A: a link that is there stays, and no link makes a loop.
-                if above >= 0 and parents[node] < 0 and self._mayFollow(node, above, parents, isParent):
+                if (
+                    parents[node] < 0
+                    and above >= 0
+                    and (not isParent[node] or self._mayFollow(node, above, parents))
+                    and node != above
+                ):
                     parents[node] = above
                     isParent[above] = 1
                 above = node
             # Step 1 B: what the message itself says counts.
             parents[index] = -1
-            if above >= 0 and self._mayFollow(index, above, parents, isParent):
+            if above >= 0 and above != index and (not isParent[index] or self._mayFollow(index, above, parents)):
                 parents[index] = above
                 isParent[above] = 1
         return parents
 
     @staticmethod
-    def _mayFollow(node: int, above: int, parents: list[int], isParent: bytearray) -> bool:
-        if node == above:
-            return False
-        if not isParent[node]:
-            return True
+    def _mayFollow(node: int, above: int, parents: list[int]) -> bool:
+        """
+        Is C{node}, which has something below it, not above C{above}?
+        """
         for _ in range(MAX_LOOKED_UP):
             above = parents[above]
             if above < 0:
@@ -258,8 +265,8 @@ class _Forest:
         """
         dates, children, count = self.keys.dates, self.children, self.count
         first = {node: node if node < count else children[node][0] for node in self.roots}
-        self.roots.sort(key=first.__getitem__)
-        self.roots.sort(key=lambda node: dates[first[node]])
+        self.roots = inOrder(self.roots, first)
+        self.roots = inOrder(self.roots, {node: dates[index] for node, index in first.items()})
 
     def sorted(self) -> Threads:
         """
@@ -284,26 +291,33 @@ class _Forest:
                 best = max(best, (dates[node], node))
                 waiting.extend(children.get(node, ()))
             latest[root] = best
-        self.roots.sort(key=latest.__getitem__)
+        self.roots = inOrder(self.roots, latest)
         return self._flat()
 
     def _flat(self) -> Threads:
-        uids, depths = array("I"), array("I")
+        uids: list[int] = []
+        depths: list[int] = []
         children, count = self.children, self.count
         column = self.keys.uids
+        below = children.get
         for root in self.roots:
             uids.append(column[root] if root < count else 0)
             depths.append(0)
-            if root not in children:
+            several = below(root)
+            if several is None:
                 continue
-            waiting = [(node, 1) for node in reversed(children[root])]
+            waiting = several[::-1]
+            levels = [1] * len(several)
             while waiting:
-                node, depth = waiting.pop()
+                node = waiting.pop()
+                depth = levels.pop()
                 uids.append(column[node])
                 depths.append(depth)
-                if node in children:
-                    waiting.extend([(each, depth + 1) for each in reversed(children[node])])
-        return Threads(uids, depths)
+                several = below(node)
+                if several is not None:
+                    waiting += several[::-1]
+                    levels += [depth + 1] * len(several)
+        return Threads(array("I", uids), array("I", depths))
 
     # --------------------------------------------------------------------------------------- RFC 5256 3, step 5
 

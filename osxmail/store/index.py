@@ -79,6 +79,12 @@ class Index:
         """
         return self.folder / f"{account % 256:02x}" / f"{account}.sqlite"
 
+    def accounts(self) -> list[int]:
+        """
+        The accounts that have a file.  Blocking.
+        """
+        return [int(path.stem) for path in self.folder.glob("??/*.sqlite") if path.stem.isdecimal()]
+
     def wanted(self, mailboxId: int) -> None:
         """
         Tell L{wantedListeners}.

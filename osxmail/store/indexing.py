@@ -128,12 +128,23 @@ class Indexing:
         self._pool.start()
         self._index.wantedListeners.append(self._wanted)
         self._index.changedListeners.append(self._changed)
+        self._round = Deferred.fromCoroutine(self.sweep())
+        self._round.addErrback(self._failed, 0).addCallback(self._ended)
 
     def stop(self) -> Deferred[None]:
         """
         No more steps; fires when the one that runs is done, and all is on disk.
         """
         return Deferred.fromCoroutine(self._stop())
+
+    async def sweep(self) -> None:
+        """
+        Remove indexes of accounts that there are no more: one whose account was removed just before a crash.
+        """
+        there = set(await self._pool.run(self._index.accounts))
+        known = await self._database.read(_readAccountNumbers, isSingle=True)
+        for account in there - known:
+            await self._pool.run(removeIndex, self._index.path(account))
 
     async def _stop(self) -> None:
         if not self._isRunning:
@@ -418,6 +429,11 @@ def _readAccount(txn: Transaction, mailboxId: int) -> _Account | None:
         return None
     account, octets, mailboxes = json.loads(text)
     return _Account(account, octets, tuple(_Mailbox(*each) for each in mailboxes))
+
+
+def _readAccountNumbers(txn: Transaction) -> set[int]:
+    row = txn.execute("SELECT group_concat(id) FROM account").fetchone()
+    return set(numbersFrom(row[0], "q"))
 
 
 def _readNext(txn: Transaction, mailboxId: int, after: int, last: int, limit: int) -> list[tuple[int, int, int, int]]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
-from itertools import compress
+from itertools import chain, compress
+from typing import NamedTuple
 
 import apsw
 from attrs import frozen
@@ -39,6 +40,8 @@ from osxmail.store.indexblocks import (
 )
 from osxmail.store.indextexts import IndexTexts
 
+MANY_HEADERS = 300  # that are looked through rather than that all texts of fields are
+
 
 @frozen(eq=False)
 class Narrowed:
@@ -46,12 +49,15 @@ class Narrowed:
     A search that an index has helped.
 
     @ivar key: finds exactly what the key that was asked for finds.
-    @ivar uids: of the messages up to L{lastUid} only these may match, ascending; C{None} where all may.
+    @ivar certain: these match if they are there, ascending.
+    @ivar unsure: of the others up to L{lastUid} only these may match, ascending; C{None} where all may, and then
+        nothing is certain.
     @ivar lastUid: the index has all messages up to this UID.
     """
 
     key: SearchKey
-    uids: array[int] | None
+    certain: array[int]
+    unsure: array[int] | None
     lastUid: int
 
 
@@ -67,13 +73,34 @@ def narrowed(connection: apsw.Connection, mailboxId: int, key: SearchKey) -> Nar
     if row is None or not row[0]:
         return None
     narrowing = _Narrowing(connection, mailboxId, row[0], row[1])
-    made, uids = narrowing.narrow(keys.loosened(key))
-    return Narrowed(made, uids, row[0]) if narrowing.hasHelped else None
+    made, certain, most = narrowing.narrow(keys.loosened(key))
+    if not narrowing.hasHelped:
+        return None
+    if most is None:
+        return Narrowed(made, _NONE, None, row[0])
+    return Narrowed(made, certain, _without(most, certain), row[0])
 
 
 _HELPED = (
     keys.Header | keys.Text | keys.Body | keys.Loose | keys.SentBefore | keys.SentOn | keys.SentSince | keys.ThreadId
 )
+
+
+class _Known(NamedTuple):
+    """
+    What is known of a tree, or a leaf, about the messages that the index has.
+
+    @ivar key: to be used instead.
+    @ivar certain: these match, ascending.
+    @ivar most: none but these may match, ascending; C{None}: all may.
+    """
+
+    key: SearchKey
+    certain: array[int]
+    most: array[int] | None
+
+
+_NONE: array[int] = array("I")
 
 
 class _Narrowing:
@@ -85,29 +112,41 @@ class _Narrowing:
         self._unknown = keys.UidSet(((columnsUid + 1, MAX_NUMBER),) if columnsUid < MAX_NUMBER else ())
         self.hasHelped = False
 
-    def narrow(self, key: SearchKey) -> tuple[SearchKey, array[int] | None]:
+    def narrow(self, key: SearchKey) -> _Known:
         """
-        The tree to be used instead, and the UIDs that may match, of those that the index has; C{None}: all may.
+        What is known of a tree.
         """
         match key:
             case keys.And(several):
                 found = [self.narrow(each) for each in several]
-                known = [uids for _, uids in found if uids is not None]
-                return keys.And(tuple(made for made, _ in found)), _inAll(known) if known else None
+                most = [each.most for each in found if each.most is not None]
+                return _Known(
+                    keys.And(tuple(each.key for each in found)),
+                    _inAll([each.certain for each in found]),
+                    _inAll(most) if most else None,
+                )
             case keys.Or(left, right):
-                first, firstUids = self.narrow(left)
-                second, secondUids = self.narrow(right)
-                isKnown = firstUids is not None and secondUids is not None
-                return keys.Or(first, second), _inAny((firstUids or (), secondUids or ())) if isKnown else None
+                first, second = self.narrow(left), self.narrow(right)
+                isKnown = first.most is not None and second.most is not None
+                return _Known(
+                    keys.Or(first.key, second.key),
+                    _inAny((first.certain, second.certain)),
+                    _inAny((first.most or (), second.most or ())) if isKnown else None,
+                )
             case keys.Not(inner):
-                return keys.Not(self.narrow(inner)[0]), None
+                known = self.narrow(inner)
+                if known.most is None:
+                    return _Known(keys.Not(known.key), _NONE, None)
+                return _Known(
+                    keys.Not(known.key), _without(self._allUids, known.most), _without(self._allUids, known.certain)
+                )
         helped = self._leaf(key)
         if helped is None:
-            return key, None
+            return _Known(key, _NONE, None)
         self.hasHelped = True
         return helped
 
-    def _leaf(self, key: SearchKey) -> tuple[SearchKey, array[int]] | None:
+    def _leaf(self, key: SearchKey) -> _Known | None:
         match key:
             case keys.Header(name, text) if name.lower().encode("ascii", "replace") in TEXT_FIELDS:
                 return self._field(key, TEXT_FIELDS.index(name.lower().encode("ascii")), spaced(folded(text)))
@@ -140,6 +179,10 @@ class _Narrowing:
     # ------------------------------------------------------------------------------------------------- columns
 
     @cached_property
+    def _allUids(self) -> array[int]:
+        return array("I", chain.from_iterable(self._blockUids))
+
+    @cached_property
     def _blockUids(self) -> list[array[int]]:
         return [numbersOf(uids, UIDS) for (uids,) in readColumns(self._connection, self._mailboxId, (UIDS,))]
 
@@ -158,20 +201,24 @@ class _Narrowing:
     def _days(self) -> list[array[int]]:
         return self._column(SENT_DAYS)
 
-    def _exactly(self, key: SearchKey, hits: array[int], odd: array[int]) -> tuple[SearchKey, array[int]]:
+    def _exactly(self, key: SearchKey, hits: array[int], odd: array[int]) -> _Known:
         """
         These match, none of the others that the index has does, and of C{odd} it does not know.
         """
         unknown: SearchKey = keys.Or(self._unknown, keys.Uids(odd)) if len(odd) else self._unknown
-        return keys.Or(keys.Uids(hits), keys.And((unknown, key))), _inAny((hits, odd)) if len(odd) else hits
+        return _Known(
+            keys.Or(keys.Uids(hits), keys.And((unknown, key))),
+            _without(hits, odd),
+            _inAny((hits, odd)) if len(odd) else hits,
+        )
 
-    def _atMost(self, key: SearchKey, uids: array[int]) -> tuple[SearchKey, array[int]]:
+    def _atMost(self, key: SearchKey, uids: array[int]) -> _Known:
         """
         These may match, none of the others that the index has does.
         """
-        return keys.And((keys.Or(keys.Uids(uids), self._unknown), key)), uids
+        return _Known(keys.And((keys.Or(keys.Uids(uids), self._unknown), key)), _NONE, uids)
 
-    def _field(self, key: SearchKey, number: int, wanted: str) -> tuple[SearchKey, array[int]] | None:
+    def _field(self, key: SearchKey, number: int, wanted: str) -> _Known | None:
         if not isKept(wanted):
             return None
         hits: array[int] = array("I")
@@ -182,13 +229,13 @@ class _Narrowing:
             hits.extend([column[line] for line in linesWith(lines, octets)])
         return self._exactly(key, hits, self._oddOnes(lambda bits: bits >> number & 1 == 1))
 
-    def _sent(self, key: SearchKey, matches: Callable[[int], bool]) -> tuple[SearchKey, array[int]]:
+    def _sent(self, key: SearchKey, matches: Callable[[int], bool]) -> _Known:
         hits: array[int] = array("I")
         for column, days in zip(self._blockUids, self._days, strict=True):
             hits.extend(compress(column, map(matches, days)))
         return self._exactly(key, hits, self._unreadable())
 
-    def _thread(self, key: SearchKey, number: int) -> tuple[SearchKey, array[int]]:
+    def _thread(self, key: SearchKey, number: int) -> _Known:
         found: array[int] = array("I")
         for column, threads in zip(self._blockUids, self._column(THREADS), strict=True):
             found.extend([uid for uid, each in zip(column, threads, strict=True) if each == number])
@@ -215,11 +262,11 @@ class _Narrowing:
         last = max((max(each) for each in self._documents), default=0)
         return IndexTexts(self._connection, max(first, 0), last)
 
-    def _inHeader(self, key: SearchKey, text: str) -> tuple[SearchKey, array[int]] | None:
+    def _inHeader(self, key: SearchKey, text: str) -> _Known | None:
         found = self._texts.inHeader(folded(text))
         return None if found is None else self._atMost(key, _inAny((self._uidsOf(found), self._unsureUids)))
 
-    def _inBody(self, key: SearchKey, text: str, isLoose: bool) -> tuple[SearchKey, array[int]] | None:
+    def _inBody(self, key: SearchKey, text: str, isLoose: bool) -> _Known | None:
         wanted = withoutAccents(folded(text)) if isLoose else folded(text)
         found, isCertain = self._texts.inBody(wanted, isLoose)
         if found is None:
@@ -229,25 +276,28 @@ class _Narrowing:
             return self._exactly(key, uids, self._unsureUids)
         return self._atMost(key, _inAny((uids, self._unsureUids)))
 
-    def _anywhere(self, key: SearchKey, text: str, isLoose: bool) -> tuple[SearchKey, array[int]] | None:
+    def _anywhere(self, key: SearchKey, text: str, isLoose: bool) -> _Known | None:
         wanted = withoutAccents(folded(text)) if isLoose else folded(text)
         inHeader = self._texts.inHeader(wanted)
         inBody, isCertain = self._texts.inBody(wanted, isLoose)
         if inHeader is None or inBody is None:
             return None
-        uids = self._uidsOf(inHeader | inBody)
         if not isCertain:
-            return self._atMost(key, _inAny((uids, self._unsureUids)))
+            return self._atMost(key, _inAny((self._uidsOf(inHeader | inBody), self._unsureUids)))
         # It stands in these bodies, and in no other: of the rest, the headers are enough to know.
-        certain = set(self._uidsOf(inBody))
-        for kind in FIELD_TEXTS:
-            certain.update(self._linesOf(kind, wanted))
-        unsure = set(self._unsureUids)
-        certain -= unsure
-        rest = array("I", [uid for uid in uids if uid not in certain and uid not in unsure])
-        made = keys.Or(keys.Uids(array("I", sorted(certain))), keys.And((keys.Uids(rest), keys.InHeader(text))))
-        unknown: SearchKey = keys.Or(self._unknown, keys.Uids(self._unsureUids)) if unsure else self._unknown
-        return keys.Or(made, keys.And((unknown, key))), _inAny((certain, rest, unsure))
+        certain = self._uidsOf(inBody)
+        rest = self._uidsOf(inHeader - inBody)
+        if len(rest) > MANY_HEADERS:
+            known = set(chain.from_iterable(self._linesOf(kind, wanted) for kind in FIELD_TEXTS))
+            certain = _inAny((certain, known))
+            rest = _without(rest, known)
+        unsure = self._unsureUids
+        unknown: SearchKey = keys.Or(self._unknown, keys.Uids(unsure)) if len(unsure) else self._unknown
+        made = keys.Or(
+            keys.Or(keys.Uids(certain), keys.And((keys.Uids(rest), keys.InHeader(text)))), keys.And((unknown, key))
+        )
+        most = _inAny((certain, rest, unsure)) if len(rest) or len(unsure) else certain
+        return _Known(made, certain, most)
 
     def _linesOf(self, kind: int, wanted: str) -> list[int]:
         """
@@ -305,18 +355,28 @@ def _textIn(key: SearchKey) -> str:
 
 
 def _inAny(several: Iterable[Iterable[int]]) -> array[int]:
+    some = [each for each in several if each]
+    if len(some) == 1 and isinstance(some[0], array):
+        return some[0]
     found: set[int] = set()
-    for each in several:
+    for each in some:
         found.update(each)
     return array("I", sorted(found))
 
 
 def _inAll(several: Sequence[array[int]]) -> array[int]:
-    if len(several) == 1:
-        return several[0]
     least = min(several, key=len)
+    if len(several) == 1 or not len(least):
+        return least
     found = set(least)
     for each in several:
         if each is not least:
             found.intersection_update(each)
     return array("I", sorted(found))
+
+
+def _without(uids: array[int], others: Collection[int]) -> array[int]:
+    if not others:
+        return uids
+    found = set(others)
+    return array("I", [uid for uid in uids if uid not in found])

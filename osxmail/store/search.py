@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from typing import Any, TypeAlias
 
 from attrs import frozen
@@ -79,13 +80,13 @@ class _Found:
     """
     What the rows say.
 
-    @ivar uids: messages that may match, ascending.
-    @ivar isCertain: a C{1} for each that does, whatever its octets are.
-    @ivar sizes: of each.
+    @ivar certain: messages that match, whatever their octets are, ascending.
+    @ivar unsure: messages that may match, ascending.
+    @ivar sizes: of each of these.
     """
 
-    uids: array[int]
-    isCertain: array[int]
+    certain: list[int]
+    unsure: array[int]
     sizes: array[int]
 
 
@@ -139,10 +140,10 @@ class Search:
             return []
         helped = await self._helped(mailboxId, key)
         rows, made = await self.database.read(lambda txn: _readRows(txn, mailboxId, key, uids, helped), isLong=True)
-        if all(rows.isCertain):
-            return list(rows.uids)
-        matching: list[int] = [uid for uid, isCertain in zip(rows.uids, rows.isCertain, strict=True) if isCertain]
-        total = len(rows.uids)
+        matching = rows.certain
+        if not rows.unsure:
+            return matching
+        total = len(matching) + len(rows.unsure)
         # While one slice is looked through, the next is read.
         running: deque[tuple[int, Deferred[list[int]]]] = deque()
         done = len(matching)
@@ -162,8 +163,8 @@ class Search:
                 # The search has failed or was given up: why, the first one has said.
                 left.addErrback(lambda failure: None)
                 left.cancel()
-        matching.sort()
-        return matching
+        # In a thread: there may be hundreds of thousands.
+        return await self._pool.run(sorted, matching)
 
     async def whereabouts(self, mailboxId: int) -> Whereabouts:
         """
@@ -250,37 +251,84 @@ def _readRows(
     bits, names = row.fetchone()
     keywords = dict(zip((names or "").lower().split(), numbersFrom(bits, "I"), strict=True))
     made = plan(helped.key if helped is not None else key, keywords)
-    if helped is not None and helped.uids is not None:
-        uids = _within(txn, mailboxId, uids, helped)
+    certain: list[int] = []
+    if helped is not None and helped.unsure is not None:
+        certain = _existing(txn, mailboxId, _within(helped.certain, uids))
+        uids = _inDoubt(txn, mailboxId, uids, helped)
         if not uids:
-            return _Found(array("I"), array("B"), array("Q")), made
+            return _Found(certain, array("I"), array("Q")), made
+    found = _readConditions(txn, mailboxId, made, uids)
+    return (_Found(sorted(certain + found.certain), found.unsure, found.sizes) if certain else found), made
+
+
+def _readConditions(txn: Transaction, mailboxId: int, made: Plan, uids: Sequence[int] | None) -> _Found:
     condition = UidCondition(uids)
+    args = {"mailbox": mailboxId, **condition.args, **made.args}
+    source = f"FROM message WHERE mailbox_id = :mailbox{condition.sql} AND {made.atMost}"
+    if made.atLeast == made.atMost:
+        # Rows are enough.  Most mailboxes have few gaps, or none.
+        first, last, count = txn.execute(f"SELECT min(uid), max(uid), count(*) {source}", args).fetchone()
+        if count and last - first + 1 == count:
+            return _Found(list(range(first, last + 1)), array("I"), array("Q"))
+        row = txn.execute(f"SELECT group_concat(uid) FROM (SELECT uid {source} ORDER BY uid)", args).fetchone()
+        return _Found(list(numbersFrom(row[0], "I")), array("I"), array("Q"))
     texts = txn.execute(
         f"""SELECT group_concat(uid), group_concat(certain), group_concat(size) FROM
-            (SELECT uid, {made.atLeast} AS certain, size FROM message
-                WHERE mailbox_id = :mailbox{condition.sql} AND {made.atMost} ORDER BY uid)""",
-        {"mailbox": mailboxId, **condition.args, **made.args},
+            (SELECT uid, {made.atLeast} AS certain, size {source} ORDER BY uid)""",
+        args,
     ).fetchone()
-    return _Found(numbersFrom(texts[0], "I"), numbersFrom(texts[1], "B"), numbersFrom(texts[2], "Q")), made
+    found, isCertain, sizes = numbersFrom(texts[0], "I"), numbersFrom(texts[1], "B"), numbersFrom(texts[2], "Q")
+    certain = list(compress(found, isCertain))
+    if len(certain) == len(found):
+        return _Found(certain, array("I"), array("Q"))
+    isUnsure = [not each for each in isCertain]
+    return _Found(certain, array("I", compress(found, isUnsure)), array("Q", compress(sizes, isUnsure)))
 
 
-def _within(txn: Transaction, mailboxId: int, uids: Sequence[int] | None, helped: Narrowed) -> Sequence[int]:
+def _existing(txn: Transaction, mailboxId: int, uids: Sequence[int]) -> list[int]:
     """
-    Those of the UIDs that may match: what the index has found, and what it does not have yet.
+    Those that are there.
     """
-    assert helped.uids is not None
-    if uids is None:
-        row = txn.execute(
-            "SELECT group_concat(uid) FROM (SELECT uid FROM message WHERE mailbox_id = ? AND uid > ? ORDER BY uid)",
-            (mailboxId, helped.lastUid),
-        ).fetchone()
-        return helped.uids + numbersFrom(row[0], "I")
-    border = bisect_right(uids, helped.lastUid)
-    if not border:
-        return uids
+    if not uids:
+        return []
+    row = txn.execute(
+        "SELECT count(*) FROM message WHERE mailbox_id = ? AND uid BETWEEN ? AND ?", (mailboxId, uids[0], uids[-1])
+    ).fetchone()
+    if row[0] == uids[-1] - uids[0] + 1:
+        # Nothing was ever removed from between them.
+        return list(uids)
+    condition = UidCondition(uids)
+    row = txn.execute(
+        "SELECT group_concat(uid) FROM"
+        f" (SELECT uid FROM message WHERE mailbox_id = :mailbox{condition.sql} ORDER BY uid)",
+        {"mailbox": mailboxId, **condition.args},
+    ).fetchone()
+    return list(numbersFrom(row[0], "I"))
+
+
+def _within(found: array[int], uids: Sequence[int] | None) -> array[int]:
+    """
+    Those of what was found that are among these UIDs.
+    """
+    if uids is None or not found:
+        return found
     # Only what lies between the first and the last is worth a set.
-    known = set(helped.uids[bisect_left(helped.uids, uids[0]) : bisect_right(helped.uids, uids[border - 1])])
-    return array("I", [uid for uid in uids[:border] if uid in known]) + array("I", uids[border:])
+    known = set(found[bisect_left(found, uids[0]) : bisect_right(found, uids[-1])])
+    return array("I", [uid for uid in uids if uid in known]) if known else array("I")
+
+
+def _inDoubt(txn: Transaction, mailboxId: int, uids: Sequence[int] | None, helped: Narrowed) -> Sequence[int]:
+    """
+    Those of the UIDs of which the index is not sure, and those that it does not have yet.
+    """
+    assert helped.unsure is not None
+    if uids is not None:
+        return _within(helped.unsure, uids) + array("I", uids[bisect_right(uids, helped.lastUid) :])
+    row = txn.execute(
+        "SELECT group_concat(uid) FROM (SELECT uid FROM message WHERE mailbox_id = ? AND uid > ? ORDER BY uid)",
+        (mailboxId, helped.lastUid),
+    ).fetchone()
+    return helped.unsure + numbersFrom(row[0], "I")
 
 
 def _textCount(key: SearchKey) -> int:
@@ -297,9 +345,7 @@ def _slices(found: _Found, need: int, texts: int) -> Iterator[list[int]]:
     times = max(1, texts // TEXTS_A_SLICE)
     limit = max(1, SLICE_MESSAGES // times) if need > ROW else SLICE_ROWS
     most = SLICE_OCTETS // times
-    for uid, isCertain, size in zip(found.uids, found.isCertain, found.sizes, strict=True):
-        if isCertain:
-            continue
+    for uid, size in zip(found.unsure, found.sizes, strict=True):
         octets += (size if need >= BODY else min(size, ROW_OCTETS)) if need > SENT else 0
         if piece and (len(piece) >= limit or octets > most):
             yield piece

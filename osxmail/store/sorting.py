@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 
 from osxmail.errors import Overloaded
 from osxmail.mail.indexentry import NO_DATE, IndexEntry, indexEntry
+from osxmail.mail.ordering import inOrder
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.mail.sortcriteria import SortCriterion
 from osxmail.mail.threading import ThreadKeys, Threads, threads
@@ -49,7 +50,6 @@ from osxmail.store.searchtests import SENT as NEED_SENT
 
 SORT_THREADS = 2
 MAX_WAITING_SORTS = 10_000
-SORTED_AT_ONCE = 4_096  # without a pause for others: a millisecond or two
 READ_AT_ONCE = 1_000  # messages of which what was kept is read, where no index has them
 
 #: What each criterion is sorted by (RFC 5256 3, RFC 5957 3): a column of the index.
@@ -207,8 +207,8 @@ class Sorting:
         found = await self._search.found(mailboxId, key, uids, progress)
         if len(found) < 2:
             return found
-        columns = await self._columns(mailboxId, found, {_KINDS[each.name] for each in criteria if each.name in _KINDS})
         names = {each.name for each in criteria}
+        columns = await self._columns(mailboxId, found, {_KINDS[name] for name in names & _KINDS.keys()}, progress)
         isDateMissing = "DATE" in names and await self._pool.run(_hasNone, columns.values[SENT])
         dates: list[int] = []
         sizes: list[int] = []
@@ -231,7 +231,7 @@ class Sorting:
         self, mailboxId: int, key: SearchKey, algorithm: str, uids: Sequence[int] | None, progress: Progress | None
     ) -> Threads:
         found = await self._search.found(mailboxId, key, uids, progress)
-        columns = await self._columns(mailboxId, found, _THREAD_KINDS)
+        columns = await self._columns(mailboxId, found, _THREAD_KINDS, progress)
         values = columns.values
         dates: Sequence[int] = values[SENT]
         if algorithm == "REFS":
@@ -247,8 +247,10 @@ class Sorting:
 
     # ------------------------------------------------------------------------------------------------ columns
 
-    async def _columns(self, mailboxId: int, found: Sequence[int], kinds: Iterable[int]) -> Columns:
-        columns = Columns(found, kinds)
+    async def _columns(
+        self, mailboxId: int, found: Sequence[int], kinds: Iterable[int], progress: Progress | None
+    ) -> Columns:
+        columns = await self._pool.run(Columns, found, tuple(kinds))
         if not columns.values or not found:
             return columns
         index = self._search.index
@@ -279,6 +281,8 @@ class Sorting:
             for place in where_.values():
                 # It is gone since it was found.
                 columns.put(place, _NO_ENTRY)
+            if progress is not None:
+                progress(start + len(places), len(missing))
         return columns
 
     async def _rows(self, mailboxId: int, found: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -363,27 +367,3 @@ def _sorted(uids: Sequence[int], sortedBy: Sequence[tuple[Any, bool]]) -> list[i
     for column, isReversed in reversed(sortedBy):
         order = inOrder(order, column, isReversed)
     return [uids[place] for place in order]
-
-
-def inOrder(order: Sequence[int], column: Sequence[Any], isReversed: bool) -> list[int]:
-    """
-    Places by the values that they have in C{column}; those with equal values stay as they are.  Sorted in pieces of
-    about L{SORTED_AT_ONCE}: the interpreter can be had in between.
-    """
-    get = column.__getitem__
-    if len(order) <= SORTED_AT_ONCE:
-        return sorted(order, key=get, reverse=isReversed)
-    pieces = len(order) // SORTED_AT_ONCE + 1
-    sample = sorted(get(place) for place in order[:: max(1, len(order) // (pieces * 8))])
-    borders = sorted(set(sample[8::8]))
-    buckets: list[list[int]] = [[] for _ in range(len(borders) + 1)]
-    appends = [bucket.append for bucket in buckets]
-    for place in order:
-        appends[bisect_left(borders, get(place))](place)
-    if isReversed:
-        buckets.reverse()
-    done: list[int] = []
-    for bucket in buckets:
-        bucket.sort(key=get, reverse=isReversed)
-        done += bucket
-    return done

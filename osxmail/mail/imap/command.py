@@ -218,6 +218,15 @@ class Enable:
 
 
 @frozen
+class Languages:
+    """
+    @ivar ranges: language ranges (RFC 5255 3.2), the best first; none asks which languages there are.
+    """
+
+    ranges: tuple[str, ...]
+
+
+@frozen
 class Compress:
     """
     @ivar algorithm: in upper case.
@@ -286,6 +295,7 @@ Command: TypeAlias = (
     | Expunge
     | Enable
     | Compress
+    | Languages
     | Identify
     | AccessCommand
     | GenerateUrls

@@ -25,6 +25,7 @@ from osxmail.mail.imap.command import (
     Expunge,
     Fetch,
     Identify,
+    Languages,
     Login,
     Named,
     Password,
@@ -107,6 +108,15 @@ def _enable(cursor: Cursor) -> Enable:
         cursor.space()
         names.append(cursor.atom("the name of an extension"))
     return Enable(tuple(names))
+
+
+def _languages(cursor: Cursor) -> Languages:
+    ranges: list[str] = []
+    while not cursor.isAtEnd and len(ranges) < MAX_OPTIONS:
+        if ranges:
+            cursor.space()
+        ranges.append(cursor.astring("a language").decode("ascii", "replace"))
+    return Languages(tuple(ranges))
 
 
 def _compress(cursor: Cursor) -> Compress:
@@ -279,12 +289,25 @@ def _expunge(cursor: Cursor) -> Expunge:
 
 _GRAMMAR: dict[str, Callable[[Cursor], Command]] = {
     **dict.fromkeys(
-        ("CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "CHECK", "CLOSE", "UNSELECT", "IDLE", "NAMESPACE"), _plain
+        (
+            "CAPABILITY",
+            "NOOP",
+            "LOGOUT",
+            "STARTTLS",
+            "CHECK",
+            "CLOSE",
+            "UNSELECT",
+            "IDLE",
+            "NAMESPACE",
+            "UNAUTHENTICATE",
+        ),
+        _plain,
     ),
     "AUTHENTICATE": _authenticate,
     "LOGIN": _login,
     "ENABLE": _enable,
     "COMPRESS": _compress,
+    "LANGUAGE": _languages,
     "ID": _identify,
     "SELECT": _select,
     "EXAMINE": _select,

@@ -26,8 +26,9 @@ C{listing} C{statusitems} C{access} C{quota} C{metadata}
 C{namespaces} C{memberships}
     Whose mailbox a name means, and what the session may do with it; which groups of the directory count there.
 
-C{dialect} C{selecting} C{resync}
-    How a session speaks: ENABLE and what follows; SELECT and CLOSE; what has happened since a client was here last.
+C{dialect} C{speaking} C{selecting} C{resync}
+    How a session speaks: ENABLE and what follows, LANGUAGE; SELECT and CLOSE; what has happened since a client was
+    here last.
 
 C{selected} C{lines}
     What a session knows of its mailbox: sequence numbers go no lower; FETCH responses out of the snapshot.

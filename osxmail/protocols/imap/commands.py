@@ -27,6 +27,7 @@ from osxmail.protocols.imap import (
     searching,
     selecting,
     sorting,
+    speaking,
     urlauth,
     watching,
 )
@@ -62,7 +63,9 @@ COMMANDS: dict[str, Rule] = {
     "STARTTLS": Rule(BEFORE, entering.startTLS),
     "AUTHENTICATE": Rule(BEFORE, entering.authenticate),
     "LOGIN": Rule(BEFORE, entering.login),
+    "LANGUAGE": Rule(ALWAYS, speaking.language),
     "COMPRESS": Rule(INSIDE, entering.compress),
+    "UNAUTHENTICATE": Rule(INSIDE, entering.unauthenticate),
     "ENABLE": Rule(INSIDE, dialect.enable),
     "NAMESPACE": Rule(INSIDE, mailboxes.namespace),
     "SELECT": Rule(INSIDE, selecting.select),

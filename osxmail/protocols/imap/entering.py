@@ -12,6 +12,7 @@ from osxmail.errors import MailError, ParseError
 from osxmail.mail.imap.command import Authenticate, Compress, Identify, Login, Plain
 from osxmail.mail.imap.response import renderString
 from osxmail.protocols.base import LineTooLong
+from osxmail.protocols.imap.speaking import inLanguage
 from osxmail.protocols.replies import imapReply
 from osxmail.protocols.sasl import Cancelled, Credentials, UnknownMechanism
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 #: What works in every state; a client needs no more to decide what it will do.
 _ALWAYS = (
     "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE "
-    "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE OBJECTID BINARY PREVIEW SAVEDATE QRESYNC UIDONLY"
+    "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE OBJECTID BINARY PREVIEW SAVEDATE QRESYNC UIDONLY LANGUAGE"
 ).encode("ascii")
 #: What the searching commands can.
 _SEARCHING = (
@@ -50,8 +51,8 @@ def capabilities(session: Imap) -> bytes:
             words.append(b"LOGINDISABLED")  # RFC 3501 6.2.3
         words.append(b"SASL-IR")
         words += [b"AUTH=%b" % name.encode("ascii") for name in mechanisms]
-    elif not session.isCompressed:
-        words.append(b"COMPRESS=DEFLATE")
+    else:
+        words.insert(1, b"UNAUTHENTICATE" if session.isCompressed else b"UNAUTHENTICATE COMPRESS=DEFLATE")
     return b" ".join(words)
 
 
@@ -66,7 +67,7 @@ async def noop(session: Imap, command: Plain) -> bytes:
 
 async def logout(session: Imap, command: Plain) -> bytes:
     session.isFinished = True
-    session.write(b"* BYE Until next time\r\n")
+    session.write(inLanguage(session.language, b"* BYE Until next time\r\n"))
     return b"OK LOGOUT completed"
 
 
@@ -131,13 +132,21 @@ async def authenticate(session: Imap, command: Authenticate) -> bytes:
     return await _enter(session, credentials)
 
 
+async def unauthenticate(session: Imap, command: Plain) -> bytes:
+    """
+    UNAUTHENTICATE (RFC 8437): for who serves several people over one connection.
+    """
+    await session.forget()
+    return b"OK [CAPABILITY %b] Logged out; log in again" % capabilities(session)
+
+
 async def _enter(session: Imap, credentials: Credentials) -> bytes:
     try:
         session.enter(await session.doorkeeper.authenticate(credentials))
     except MailError as error:
         code, text = imapReply(error, session.sessionId, "LOGIN")
         if session.doorkeeper.isExhausted:
-            session.write(b"* BYE Too many wrong passwords\r\n")
+            session.write(inLanguage(session.language, b"* BYE Too many wrong passwords\r\n"))
             session.isFinished = True
         return f"NO [{code}] {text}".encode()
     # RFC 3501 7.1: the capabilities have changed, so the client is told at once.

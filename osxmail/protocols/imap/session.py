@@ -38,6 +38,8 @@ from osxmail.protocols.imap.reading import (
     receiveCommand,
 )
 from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, UidRequired
+from osxmail.protocols.imap.speaking import inLanguage
+from osxmail.protocols.languages import ENGLISH
 from osxmail.protocols.imap.watching import EXPUNGING, Watch, stopWatching
 from osxmail.protocols.replies import fault, imapReply
 from osxmail.protocols.sasl import Doorkeeper, LoggedIn
@@ -89,6 +91,7 @@ class Imap(CompressibleGate):
     @ivar namespaces: the mailboxes that this person reaches.
     @ivar annotated: what others have changed in annotations, where the client wants to know.
     @ivar enabled: names of extensions that the client has enabled, in upper case (RFC 5161).
+    @ivar language: of what people read in answers (RFC 5255).
     @ivar watch: what the client has asked for by NOTIFY, or C{None} before it does.
     @ivar isIdling: in IDLE: changes are told at once.
     @ivar isFinished: the session ends after the command that is under way.
@@ -113,6 +116,7 @@ class Imap(CompressibleGate):
         self.isFinished = False
         self.tag = b""
         self.client = ""
+        self.language = ENGLISH
         self.ownModseqs: set[int] = set()
         self.doorkeeper = Doorkeeper(self, factory.portal, IAccount)
         self._badCommands = 0
@@ -213,7 +217,7 @@ class Imap(CompressibleGate):
         try:
             received = await receiveCommand(self, self.limits, self._objection, PULLED, self.isUtf8)
         except NotTaken as refusal:
-            self.write(b"%b %b\r\n" % (refusal.tag, refusal.reply))
+            self.write(b"%b %b\r\n" % (refusal.tag, inLanguage(self.language, refusal.reply)))
             self.countBad()
             return
         finally:
@@ -249,7 +253,7 @@ class Imap(CompressibleGate):
                 await self.watch.tell()
         # No reply: what carried it out has written it.
         if reply:
-            self.write(b"%b %b\r\n" % (received.tag, reply))
+            self.write(b"%b %b\r\n" % (received.tag, inLanguage(self.language, reply)))
         if self.isCongested:
             await self.drain()
 
@@ -302,7 +306,7 @@ class Imap(CompressibleGate):
         """
         self._badCommands += 1
         if self._badCommands >= MAX_BAD_COMMANDS:
-            self.write(b"* BYE Too many bad commands\r\n")
+            self.write(inLanguage(self.language, b"* BYE Too many bad commands\r\n"))
             self.isFinished = True
 
     # --------------------------------------------------------------------------------------- coming and going
@@ -318,6 +322,19 @@ class Imap(CompressibleGate):
             account, loggedIn.record, factory.store, factory.memberships, self.entrance.settings, self.clock.seconds
         )
         self.setDeadline(0)
+
+    async def forget(self) -> None:
+        """
+        Nobody is logged in any more: all is as it was at the start, but for TLS and compression (RFC 8437 3).
+        """
+        await self.deselect()
+        self.doorkeeper.leave()
+        unwatch(self)
+        self.account = self._namespaces = None
+        self.login = ""
+        self.language = ENGLISH
+        self.enabled.clear()
+        self.setDeadline(self.entrance.settings.seconds("login.timeout"))
 
     async def whileClientIsThere(self, work: Deferred[_Result]) -> _Result:
         """
@@ -450,14 +467,15 @@ class Imap(CompressibleGate):
         return f"* BYE {why}\r\n".encode()
 
     def lastWords(self, end: SessionEnd) -> bytes:
+        words = f"* BYE {end.why}\r\n".encode()
         if isinstance(end, TimedOut):
-            return b"* BYE Autologout: silent for too long\r\n"  # RFC 3501 5.4
-        if isinstance(end, GoingAway):
-            return b"* BYE [UNAVAILABLE] The server stops; come back in a moment\r\n"
-        return f"* BYE {end.why}\r\n".encode()
+            words = b"* BYE Autologout: silent for too long\r\n"  # RFC 3501 5.4
+        elif isinstance(end, GoingAway):
+            words = b"* BYE [UNAVAILABLE] The server stops; come back in a moment\r\n"
+        return inLanguage(self.language, words)
 
     def brokenWords(self, errorId: str) -> bytes:
-        return f"* BYE [SERVERBUG] A fault of ours ({errorId})\r\n".encode()
+        return inLanguage(self.language, f"* BYE [SERVERBUG] A fault of ours ({errorId})\r\n".encode())
 
     def describe(self) -> dict[str, str]:
         fields = {}

@@ -285,7 +285,10 @@ class _Forest:
         latest: dict[int, tuple[int, int]] = {}
         for root in self.roots:
             best = (dates[root], root) if root < count else (-(1 << 63), 0)
-            waiting = list(children.get(root, ()))
+            if root not in children:
+                latest[root] = best
+                continue
+            waiting = list(children[root])
             while waiting:
                 node = waiting.pop()
                 best = max(best, (dates[node], node))

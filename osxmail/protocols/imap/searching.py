@@ -16,6 +16,7 @@ from osxmail.mail.imap.reader import BadCommand
 from osxmail.mail.imap.response import renderString
 from osxmail.mail.imap.resultoptions import ResultOptions
 from osxmail.mail.searchkeys import (
+    All,
     And,
     ArrivedSince,
     Fuzzy,
@@ -83,7 +84,7 @@ def watch(
     view: SelectedView,
     key: SearchKey,
     criteria: tuple[SortCriterion, ...],
-    indexes: list[int],
+    indexes: Sequence[int],
     isUid: bool,
     options: ResultOptions | None,
 ) -> None:
@@ -92,7 +93,7 @@ def watch(
     """
     if options is None or "UPDATE" not in options.names:
         return
-    uids = array("I", view.uidsOf(indexes))
+    uids = array("I", view.uidsOf(list(indexes)))
     context = Context(session.tag, isUid, key, criteria, uids, options.newItems)
     # How well something matches changes with what else there is: no position would be right for long.
     isFuzzy = any(each.name == "RELEVANCY" for each in criteria)
@@ -150,12 +151,14 @@ def resolved(session: Imap, view: SelectedView | None, key: SearchKey) -> Search
     return replaced(key, change)
 
 
-async def found(session: Imap, view: SelectedView, key: SearchKey) -> list[int]:
+async def found(session: Imap, view: SelectedView, key: SearchKey) -> list[int] | range:
     """
-    The indexes of messages in the view that match.
+    The indexes of messages in the view that match, ascending.
 
     @param key: from L{resolved}.
     """
+    if isinstance(key, All) and view.isInStep:
+        return range(view.count)
     await view.snapshot.loaded()
     test = compiled(key, view.snapshot.keywords)
     count = sum(1 for _ in leaves(key))
@@ -214,7 +217,7 @@ async def answer(
     view: SelectedView,
     kind: bytes,
     key: SearchKey,
-    indexes: list[int],
+    indexes: Sequence[int],
     isUid: bool,
     options: ResultOptions | None,
 ) -> None:
@@ -246,12 +249,14 @@ async def answer(
         view.save(sorted(about))
 
 
-async def _numbers(session: Imap, view: SelectedView, indexes: list[int], isUid: bool) -> list[int]:
+async def _numbers(session: Imap, view: SelectedView, indexes: Sequence[int], isUid: bool) -> Sequence[int]:
+    if isinstance(indexes, range):
+        return view.uidsOf(indexes) if isUid else range(indexes.start + 1, indexes.stop + 1)
     numbers: list[int] = []
     for start in range(0, len(indexes), SLICE_MESSAGES):
         if start:
             await session.letOthers()
-        part = indexes[start : start + SLICE_MESSAGES]
+        part = list(indexes[start : start + SLICE_MESSAGES])
         numbers += view.uidsOf(part) if isUid else [index + 1 for index in part]
     return numbers
 

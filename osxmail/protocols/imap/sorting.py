@@ -64,7 +64,7 @@ async def sorted_(session: Imap, view: SelectedView, key: SearchKey, criteria: S
 
 
 async def _bySnapshot(
-    session: Imap, view: SelectedView, indexes: list[int], criteria: Sequence[SortCriterion]
+    session: Imap, view: SelectedView, indexes: list[int] | range, criteria: Sequence[SortCriterion]
 ) -> list[int]:
     # One number for each message: its values, the most important first, and at last its index (RFC 5256 3).
     runs: list[list[int]] = []
@@ -109,8 +109,9 @@ async def thread(session: Imap, command: Thread) -> bytes:
     session.write(b"* THREAD")
     blank = b" "
     for piece in rendered(found, None if command.isUid else lambda uid: view.indexOf(uid) + 1):
-        session.write(blank + piece)
-        blank = b""
+        if piece:
+            session.write(blank + piece)
+            blank = b""
         await session.drain()
         await session.letOthers()
     session.write(b"\r\n")

@@ -225,6 +225,52 @@ class MailboxContract(StoreTools):
         self.assertEqual(rendering, renderMessage(texts[6]))
 
     @asynchronous
+    async def test_whatFollowsFromRows(self):
+        """
+        Save dates, EMAILIDs and THREADIDs; copies keep the identifiers.
+        """
+        self.store.parts.accepting._now = lambda: 1_111_111_111.5
+        await append(self.inbox, self.incoming(b"Message-ID: <root@x>\r\n\r\n"), (), 5.0)
+        await append(self.inbox, self.incoming(b"Message-ID: <a@x>\r\nIn-Reply-To: <root@x>\r\n\r\n"), (), 5.0)
+        columns = ["emailid", "savedate", "threadid"]
+        found = await self.inbox.renderings([1, 2], columns)
+        (first, second) = (texts for _, texts in found)
+        self.assertEqual((first[1], second[1]), (b"1111111111", b"1111111111"))
+        self.assertEqual(first[2], second[2])
+        self.assertNotEqual(first[0], second[0])
+        await self.inbox.copy([2], self.inbox)
+        ((_, copied),) = await self.inbox.renderings([3], columns)
+        self.assertEqual((copied[0], copied[2]), (second[0], second[2]))
+
+    @asynchronous
+    async def test_renderingsInUtf8(self):
+        from osxmail.mail.mime import renderMessage
+
+        text = "Subject: Grüße\r\n\r\n".encode()
+        await append(self.inbox, self.incoming(text), (), None)
+        await append(self.inbox, self.incoming(b"Subject: x\r\n\r\n"), (), None)
+        columns = ["envelope", "body", "bodystructure"]
+        wanted = renderMessage(text)
+        found = await self.inbox.renderings([1], columns)
+        self.assertEqual(found, [(1, (wanted.envelope, wanted.body, wanted.bodystructure))])
+        self.assertEqual(await self.inbox.renderings([1], columns, isUtf8=True), [(1, wanted.utf8)])
+        self.assertIn("Grüße".encode(), wanted.utf8[0])
+        plain = await self.inbox.renderings([2], columns)
+        self.assertEqual(await self.inbox.renderings([2], columns, isUtf8=True), plain)
+
+    @asynchronous
+    async def test_previews(self):
+        """
+        Made when they are asked for; lazily, nobody waits for what is not there.
+        """
+        await append(self.inbox, self.incoming("\r\nHallo,\r\nDu\r\n> dort\r\n".encode()), (), None)
+        await append(self.inbox, self.incoming(b"Content-Type: image/png\r\n\r\nPNG"), (), None)
+        self.assertEqual(await self.inbox.previews([1, 2], isLazy=True), [(1, None), (2, None)])
+        self.assertEqual(await self.inbox.previews([1, 2, 3]), [(1, b"Hallo, Du"), (2, b"")])
+        self.assertEqual(await self.inbox.previews([1, 2], isLazy=True), [(1, b"Hallo, Du"), (2, b"")])
+        await self.assertFailure(self.inbox.previews(range(1, 2000)), ValueError)
+
+    @asynchronous
     async def test_storeFlags(self):
         await self.fill(4)
         stored = await self.inbox.storeFlags([1, 2, 9], "+", ["\\Seen", "$Work"])

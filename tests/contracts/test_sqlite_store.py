@@ -15,6 +15,7 @@ from tests.contracts.access import AccessContract, AnnotationContract, QuotaCont
 from tests.contracts.histories import HistoryContract
 from tests.contracts.mailboxes import MailboxContract, SnapshotContract
 from tests.contracts.mailstore import ALICE, TEXT, AccountContract, Listener, StoreTools, asynchronous
+from tests.contracts.searches import SearchContract
 from tests.fakes.mailstores import append
 
 
@@ -53,6 +54,10 @@ class SQLiteQuotaTests(SQLite, QuotaContract, TestCase):
 
 
 class SQLiteAnnotationTests(SQLite, AnnotationContract, TestCase):
+    pass
+
+
+class SQLiteSearchTests(SQLite, SearchContract, TestCase):
     pass
 
 

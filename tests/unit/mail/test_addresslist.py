@@ -62,6 +62,15 @@ class EntriesTests(SynchronousTestCase):
             entry(b"jdoe", b"test.example"),
         )
 
+    def test_blanksAroundDots(self) -> None:
+        """
+        RFC 5322 4.4: obs-local-part.
+        """
+        self.check(b"d . e @ x . y", entry(b"d.e", b"x.y"))
+        self.check(b"Name d . e . f@b", entry(b"d.e.f", b"b", b"Name"))
+        self.check(b"Dr. d@b", entry(b"d", b"b", b"Dr."))
+        self.check(b" . @b", entry(b".", b"b"))
+
     def test_groups(self) -> None:
         self.check(b"undisclosed-recipients:;", entry(b"undisclosed-recipients", None), GROUP_END)
         self.check(b"g: a@b; c@d", entry(b"g", None), entry(b"a", b"b"), GROUP_END, entry(b"c", b"d"))

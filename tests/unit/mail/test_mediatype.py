@@ -20,6 +20,7 @@ from osxmail.mail.mediatype import (
     parameters,
     parseMediaType,
     quoted,
+    quotedUtf8,
     renderedDisposition,
     renderedLanguage,
 )
@@ -79,6 +80,38 @@ class MediaTypeTests(SynchronousTestCase):
             (b"multipart/mixed", None),
         ):
             self.assertEqual(parseMediaType(value).boundary, boundary, value)
+
+    def test_extended(self) -> None:
+        """
+        RFC 2231 3 and 4: in sections, with a charset and a language.
+        """
+        for raw, boundary, charset in [
+            (b"a/b; boundary*0=x; boundary*1=y", b"xy", ""),
+            (b"a/b; BOUNDARY*1=y; boundary*0=x", b"xy", ""),
+            (b"a/b; boundary*0=x; boundary*2=z", b"x", ""),
+            (b"a/b; boundary*1=y", None, ""),
+            (b"a/b; boundary*0*=us-ascii'en'x%20; boundary*1*=%41; boundary*2=%41", b"x A%41", ""),
+            (b"a/b; boundary*0=x; boundary=plain", b"plain", ""),
+            (b"a/b; charset*=us-ascii'en-us'utf-8", None, "utf-8"),
+            (b"a/b; charset*=utf-8", None, "utf-8"),
+            (b"a/b; charset*='%zz%4", None, "%zz%4"),
+        ]:
+            media = parseMediaType(raw)
+            self.assertEqual((media.boundary, media.charset), (boundary, charset), raw)
+
+    def test_quotedUtf8(self) -> None:
+        """
+        What is UTF-8 stays as it is; nothing else that is not ASCII does.
+        """
+        for value, expected in [
+            (b"plain", b'"plain"'),
+            ('ä "\\ ü'.encode(), '"ä \\"\\\\ ü"'.encode()),
+            ("ä\r\n\0\x7fü".encode(), '"ä    ü"'.encode()),
+            (b"\xe4", b'"=?unknown-8bit?B?5A==?="'),
+            (b"\xc3", b'"=?unknown-8bit?B?ww==?="'),
+            (b"\xed\xa0\x80", b'"=?unknown-8bit?B?7aCA?="'),
+        ]:
+            self.assertEqual(quotedUtf8(value), expected)
 
     def test_parameters(self) -> None:
         for value, expected in (

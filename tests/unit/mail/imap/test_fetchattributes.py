@@ -55,6 +55,46 @@ class ItemTests(SynchronousTestCase):
                     (label, part, what, origin, length, isPeek),
                 )
 
+    def test_binary(self) -> None:
+        """
+        RFC 3516 7.
+        """
+        for raw, label, part, origin, length, isPeek, isSize in [
+            (b"BINARY[]", b"BINARY[]", (), 0, None, False, False),
+            (b"binary.peek[1.2]<3.4>", b"BINARY[1.2]<3>", (1, 2), 3, 4, True, False),
+            (b"Binary[7]<0.1>", b"BINARY[7]<0>", (7,), 0, 1, False, False),
+            (b"BINARY.SIZE[3.1]", b"BINARY.SIZE[3.1]", (3, 1), 0, None, True, True),
+            (b"BINARY.SIZE[]", b"BINARY.SIZE[]", (), 0, None, True, True),
+        ]:
+            (section,) = parse(raw).sections
+            self.assertEqual(
+                (section.label, section.part, section.origin, section.length, section.isPeek, section.isSize),
+                (label, part, origin, length, isPeek, isSize),
+            )
+            self.assertTrue(section.isDecoded)
+        for raw in (b"BINARY", b"BINARY[", b"BINARY[HEADER]", b"BINARY[1.]", b"BINARY[.1]", b"BINARY[1]<1>"):
+            self.assertRaises(BadCommand, parse, raw)
+        for raw in (b"BINARY.SIZE[1]<0.1>", b"BINARY.SIZE.PEEK[1]", b"BINARY[1 ]", b"BINARY[0]", b"BINARY[1]<0.0>"):
+            self.assertRaises(BadCommand, parse, raw)
+        parse(b"BINARY[" + b".".join([b"1"] * MAX_PART_DEPTH) + b"]")
+        self.assertRaises(BadCommand, parse, b"BINARY[" + b".".join([b"1"] * (MAX_PART_DEPTH + 1)) + b"]")
+        self.assertFalse(parse(b"(BINARY.SIZE[1] BINARY.PEEK[1])").setsSeen)
+        self.assertTrue(parse(b"(BINARY.PEEK[1] BINARY[1])").setsSeen)
+
+    def test_extensions(self) -> None:
+        """
+        SAVEDATE (RFC 8514), EMAILID and THREADID (RFC 8474), PREVIEW (RFC 8970).
+        """
+        items = parse(b"(SaveDate emailid THREADID preview UID)")
+        self.assertEqual(items.simple, ("SAVEDATE", "EMAILID", "THREADID", "PREVIEW", "UID"))
+        self.assertEqual(items.needs, ("savedate", "emailid", "threadid", "preview"))
+        self.assertEqual(parse(b"PREVIEW").needs, ("preview",))
+        self.assertEqual(parse(b"preview (lazy)").needs, ("lazypreview",))
+        self.assertEqual(parse(b"(PREVIEW (LAZY) UID)").needs, ("lazypreview",))
+        self.assertEqual(parse(b"(PREVIEW (LAZY) UID PREVIEW)").needs, ("preview",))
+        for raw in (b"PREVIEW (", b"PREVIEW ()", b"PREVIEW (LAZY", b"PREVIEW (LAZY LAZY)", b"PREVIEW(LAZY)"):
+            self.assertRaises(BadCommand, parse, raw)
+
     def test_fields(self) -> None:
         (section,) = parse(b"BODY.PEEK[HEADER.FIELDS (Date ", b"To", b' "a(b")]').sections
         self.assertEqual(section.fields, {b"date", b"to", b"a(b"})
@@ -127,6 +167,11 @@ class ItemTests(SynchronousTestCase):
                     b" ",
                     b"HEADER.FIELDS",
                     b"UID",
+                    b"BINARY",
+                    b".SIZE",
+                    b".PEEK",
+                    b"PREVIEW",
+                    b" (LAZY)",
                     b"MIME",
                     b"\xff",
                     b'"',

@@ -16,7 +16,7 @@ Where to find what:
    pieces: C{transferencoding}; its header for who takes ASCII only: C{surrogate}.
  - SMTP on the wire: C{smtpcommand}, C{smtpdata} (dot transparency, both ways, POP3's too), C{smtpreply}, C{dsn}.
  - IMAP: C{searchkeys}, C{sortcriteria}, C{ordering}, C{threading}, C{objectid}, C{sequenceset}, C{mailboxname},
-   C{folknames}, C{rights}; on the wire, the package C{imap}.
+   C{folknames}, C{rights}, C{searchtext}, C{indexentry}; on the wire, the package C{imap}.
  - What people and directories write: C{quantities}, C{appleattribute}.
 
 Mail is read with tolerance and written strictly: a message always has a structure, an address list always has

@@ -10,7 +10,7 @@ import re
 
 from attrs import frozen
 
-from osxmail.mail.addresslist import entries
+from osxmail.mail.addresslist import MISSING_DOMAIN, MISSING_MAILBOX, entries
 from osxmail.mail.encodedword import decodeWords
 from osxmail.mail.header import fields
 from osxmail.mail.mimestructure import Part
@@ -49,9 +49,12 @@ def fieldTexts(name: bytes, value: bytes) -> tuple[str, ...]:
         return (text,)
     addresses = folded(
         ", ".join(
-            f"{decodeWords(name or b'')} <{decodeWords(mailbox)}@{decodeWords(host)}>"
+            f"{decodeWords(name or b'')} <{decodeWords(mailbox or b'')}@{decodeWords(host or b'')}>"
             for name, _, mailbox, host in entries(value)
-            if mailbox is not None and host is not None
+            if mailbox is not None
+            and mailbox is not MISSING_MAILBOX
+            and host is not None
+            and host is not MISSING_DOMAIN
         )
     )
     return (text, addresses)

@@ -7,6 +7,7 @@ ones.
 from __future__ import annotations
 
 import operator
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -23,6 +24,9 @@ from osxmail.mail.text import bodyTexts, contains, folded, headerText, withoutAc
 ROW, SENT, HEADER, BODY = range(4)
 
 SECONDS_A_DAY = 86_400
+
+# Signs of an address that ENVELOPE has otherwise than it stands: comments, quotes, blanks beside signs or in brackets.
+_ODD = re.compile(rb'[("\\\x00]|\s[@.>]|[@.<]\s|<[^>]*\s')
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -116,15 +120,23 @@ class Candidate:
 
     def isOdd(self, name: bytes) -> bool:
         """
-        Does the first field of this name hold comments or quotes, so that an address may not stand there as it is?
+        Does a field of this name hold comments, quotes or blanks, so that an address may not stand there as it is?
         """
         self.header()
-        at = self._lowered.find(b"\n" + name) + 1
-        end = self._lowered.find(b"\n", at)
-        while 0 <= end < len(self._lowered) - 1 and self._lowered[end + 1] in b" \t":
-            end = self._lowered.find(b"\n", end + 1)
-        value = self._lowered[at : end if end >= 0 else None]
-        return value.startswith(name) and (b"(" in value or b'"' in value or b" @" in value or b"@ " in value)
+        lowered = self._lowered
+        at = 0 if lowered.startswith(name) else lowered.find(b"\n" + name) + 1
+        while at or lowered.startswith(name):
+            end = lowered.find(b"\n", at)
+            while 0 <= end < len(lowered) - 1 and lowered[end + 1] in b" \t":
+                end = lowered.find(b"\n", end + 1)
+            if _ODD.search(lowered, at, end if end >= 0 else len(lowered)) is not None:
+                return True
+            if end < 0:
+                break
+            at = lowered.find(b"\n" + name, end) + 1
+            if not at:
+                break
+        return False
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import apsw
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.trial.unittest import TestCase
 
 from osxmail.interfaces import IMailbox
@@ -275,6 +275,77 @@ class FillTests(IndexCase):
             self.assertEqual(await self.mailbox.search(key), expected, key)
         self.assertIn(1, looked)
 
+    async def test_columnsFirst(self) -> None:
+        """
+        Where the texts are not there yet, the columns help, and what is in texts is looked for in the mail.
+        """
+        await self.append(message("needle one", "alpha"))
+        await self.fill()
+        await self.append(message("needle two", "alpha"))
+        with patch.object(self.indexing, "_fillTexts", return_value=succeed(None)):
+            await self.indexing.caughtUp()
+        looked = self.looked()
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 2])
+        self.assertEqual(looked, [])
+        for key in (keys.Body("alpha"), keys.Text("alpha"), keys.Text("needle"), keys.Header("content-type", "utf")):
+            self.assertEqual(await self.mailbox.search(key), [1, 2], key)
+        self.assertEqual(await self.mailbox.search(keys.Not(keys.Text("alpha"))), [])
+        self.assertIn(2, looked)
+        await self.fill()
+        del looked[:]
+        self.assertEqual(await self.mailbox.search(keys.Body("alpha")), [1, 2])
+        self.assertEqual(looked, [])
+
+    async def test_addresses(self) -> None:
+        """
+        What stands in addresses only as ENVELOPE has them is found by FROM and TO, not by TEXT.
+        """
+        self.patch(indexsearch, "MANY_HEADERS", 0)
+        senders = (
+            "undisclosed", '"Q" (note) <q @x>', 'a@x\r\nFrom: "b" <b\r\n @y>', "x <c . d@z>", "<e f@z>", "g\r\n\t@h.z",
+            "i@z (one\r\n two)", "x: j@z;", "@r:k@z", "<@r:l@z>",
+        )  # fmt: skip
+        for sender in senders:
+            await self.append(message(sender=sender))
+        await self.fill()
+        for wanted, expected in (
+            ("missing", []),
+            ("domain", []),
+            ("q <q@x>", [2]),
+            ("q@x", [2]),
+            ("b@y", [3]),
+            ("c.d@z", [4]),
+            ("ef@z", [5]),
+            ("g@h.z", [6]),
+            ("one", [7]),
+            ("j@z", [8]),
+            ("k@z", [9]),
+            ("l@z", [10]),
+        ):
+            key = keys.Header("from", wanted)
+            self.assertEqual(await self.mailbox.search(key), expected, key)
+            text = await self.mailbox.search(keys.Text(wanted))
+            with self.scanning():
+                self.assertEqual(await self.mailbox.search(key), expected, key)
+                self.assertEqual(await self.mailbox.search(keys.Text(wanted)), text, wanted)
+        for key, expected in ((keys.Text("note"), [2]), (keys.Text("undisclosed"), [1]), (keys.Text("q <q@x>"), [])):
+            self.assertEqual(await self.mailbox.search(key), expected, key)
+
+    async def test_sweep(self) -> None:
+        """
+        The index of an account that is gone goes at the next start.
+        """
+        path = self.store.index.path(self.row + 1)
+        await self.append(message())
+        await self.fill()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"left behind")
+        await self.close()
+        await self.openStore()
+        await self.indexing.caughtUp()
+        self.assertFalse(path.exists())
+        self.assertTrue(self.path.exists())
+
     async def test_off(self) -> None:
         """
         The setting.
@@ -413,14 +484,18 @@ class CrashTests(IndexCase):
         self.assertEqual(looked, [])
         await self.check()
 
-    async def test_olderVersion(self) -> None:
+    async def test_others(self) -> None:
+        """
+        One of another version, or of a store that has given more than this one.
+        """
         await self.prepare()
-        await self.close()
-        connection = apsw.Connection(str(self.path))
-        connection.execute("UPDATE state SET version = version - 1; DELETE FROM piece; DELETE FROM block")
-        connection.close()
-        await self.openStore()
-        await self.check()
+        for change in ("version = version - 1", "octets = octets + 1"):
+            await self.close()
+            connection = apsw.Connection(str(self.path))
+            connection.execute(f"UPDATE state SET {change}; DELETE FROM piece; DELETE FROM block")
+            connection.close()
+            await self.openStore()
+            await self.check()
 
     async def test_restoredStore(self) -> None:
         """

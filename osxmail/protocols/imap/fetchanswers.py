@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 #: What is gathered of small answers before it is written.
 GATHERED_OCTETS = 65536
+#: Octets of messages in rows that are read at once; twice as many are in memory.
+PORTION_OCTETS = 524288
+#: The store keeps larger messages elsewhere, whose octets are not read with their rows.
+ROW_OCTETS = 16384
 #: After so many octets, or messages that were looked into, others have their turn.
 TURN_OCTETS = 524288
 TURN_MESSAGES = 16
@@ -84,7 +88,6 @@ class FetchAnswer:
         self._linesOfSeen = Lines(view, (*simple, *extra), isWhole=False)
         self._quick = QuickSection.ofAll(items.sections)
         self._batches = Batches(view.mailbox)
-        self._following: Indexes = []
         self.missing = 0
         self.failure: Exception | None = None
 
@@ -188,22 +191,39 @@ class FetchAnswer:
 
         @param following: what will be asked for next: it is read meanwhile.
         """
-        uids = self._wantedUids(indexes)
-        self._following = following
-        while uids:
-            rendered: list[tuple[int, tuple[bytes, ...]]] = []
-            rest: list[int] = []
-            if self._names or self._needsStructure:
-                rendered = await self._renderings(uids)
-                rest = _after(uids, rendered)
-            await self._sectionsOf(uids[: len(uids) - len(rest)], dict(rendered))
-            uids = rest
+        portions = self._portions(self._wantedUids(indexes))
+        nextOnes = self._portions(self._uidsOf(self._located(following))) if following else []
+        for number, uids in enumerate(portions, 1):
+            ahead = portions[number] if number < len(portions) else nextOnes[0] if nextOnes else []
+            while uids:
+                rendered: list[tuple[int, tuple[bytes, ...]]] = []
+                rest: list[int] = []
+                if self._names or self._needsStructure:
+                    rendered = await self._renderings(uids)
+                    rest = _after(uids, rendered)
+                await self._sectionsOf(uids[: len(uids) - len(rest)], dict(rendered), [] if rest else ahead)
+                uids = rest
 
-    async def _sectionsOf(self, uids: list[int], rendered: dict[int, tuple[bytes, ...]]) -> None:
+    def _portions(self, uids: list[int]) -> list[list[int]]:
+        """
+        As many at a time as a session may hold in memory while its client does not take them.
+        """
+        snapshot = self._view.snapshot
+        portions: list[list[int]] = []
+        octets = PORTION_OCTETS
+        for uid in uids:
+            # What is larger than a row is not read with it.
+            size = min(snapshot.sizes[snapshot.indexOf(uid)], ROW_OCTETS)
+            if octets + size > PORTION_OCTETS:
+                portions.append([])
+                octets = 0
+            portions[-1].append(uid)
+            octets += size
+        return portions
+
+    async def _sectionsOf(self, uids: list[int], rendered: dict[int, tuple[bytes, ...]], ahead: list[int]) -> None:
         messages = await self._batches.messages(uids)
-        if self._following and not rendered:
-            self._batches.begin(self._uidsOf(self._located(self._following)))
-        self._following = []
+        self._batches.begin(ahead)
         seen = await self._setSeen([uid for uid, _ in messages]) if self._items.setsSeen else frozenset()
         heads = self._heads([uid for uid, _ in messages], seen, rendered)
         self.missing += len(uids) - len(heads)

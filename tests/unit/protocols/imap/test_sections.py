@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import quopri
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from osxmail.errors import StoreDamaged
 from osxmail.mail.imap.fetchattributes import parseFetchItems
 from osxmail.mail.imap.reader import Cursor
-from osxmail.protocols.imap import fetch, sections
+from osxmail.protocols.imap import fetch, fetchanswers, sections
 from osxmail.protocols.imap.derived import Pace
 from osxmail.protocols.imap.sections import QuickSection, Sections
+from osxmail.store.mailbox import Mailbox
 from osxmail.store.message import Message
 from tests.unit.protocols.imap.sessions import SessionCase, Turns
 
@@ -304,3 +306,31 @@ class ManyTests(SessionCase):
         said = await client.until(b"a OK ")
         self.assertEqual(re.findall(rb"\* (\d+) FETCH", said), [b"1", b"2", b"4", b"5", b"6", b"7"])
         self.assertIn(b"EXPUNGEISSUED", await client.until(b"\r\n"))
+
+    async def test_inPortions(self) -> None:
+        """
+        Of small messages, only so many octets are in memory at once: those that are told, and those that come next.
+        """
+        self.patch(fetchanswers, "PORTION_OCTETS", 1000)
+        self.patch(fetchanswers, "ROW_OCTETS", 600)
+        sizes = [300, 300, 300, 300, 900, 900, 20_000, 500, 1, 1, 1, 990]
+        texts = [b"A: %02d\r\n\r\n" % n + b"x" * size for n, size in enumerate(sizes)]
+        await self.fill(*texts)
+        client = await self.selected()
+        asked: list[list[int]] = []
+        messages = Mailbox.messages
+
+        def counted(mailbox: Mailbox, uids: Sequence[int]) -> Deferred[Any]:
+            asked.append(list(uids))
+            return messages(mailbox, uids)
+
+        self.patch(Mailbox, "messages", counted)
+        for items, extra in ((b"BODY.PEEK[]", b""), (b"(EMAILID BODY.PEEK[])", b"EMAILID (E%d) ")):
+            asked.clear()
+            said = await client.do(b"FETCH 1:* " + items)
+            expected = [
+                b"* %d FETCH (%bBODY[] {%d}\r\n%b)\r\n" % (n, extra % n if extra else b"", len(text), text)
+                for n, text in enumerate(texts, 1)
+            ]
+            self.assertTrue(said.startswith(b"".join(expected)))
+            self.assertEqual(asked, [[1, 2, 3], [4, 5], [6], [7], [8, 9, 10, 11], [12]])

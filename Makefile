@@ -4,7 +4,7 @@
 # make bench   measures osxmail: 10,000 messages, SIZE=full also 100,000; BENCHFLAGS="--help" says what else
 # make bench-dovecot  the same beside Debian's Dovecot, written to docs/performance.md
 # make bench-million  one user with 100 mailboxes and 1,000,000 messages
-# make docs    docs/settings.md from the settings table
+# make docs    docs/settings.md from the settings table, docs/compliance.md from the citations of standards
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -65,6 +65,8 @@ bench-million: $(VENV)/.installed-tests
 docs: $(VENV)/.installed
 	$(BIN)/python -m osxmail.app.settingsreference >docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m tests.compliance >docs/compliance.md.new
+	mv docs/compliance.md.new docs/compliance.md
 
 clean:
 	rm -rf $(VENV) build *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

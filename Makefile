@@ -28,10 +28,10 @@ $(VENV)/.installed-tests: setup.cfg $(VENV)/.installed
 run: $(VENV)/.installed
 	@$(BIN)/twistd --nodaemon --pidfile= osxmail
 
-# Debian and root: install what is missing. Elsewhere a missing server is a skip that names its package.
+# Debian and root: install what is missing, and has come no other way (as npm with a newer node). Elsewhere a missing server is a skip that names its package.
 define install
 	@if [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
-	  missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	  missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || command -v $$p >/dev/null || echo $$p; done); \
 	  if [ -n "$$missing" ]; then \
 	    echo "installing:" $$missing; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
@@ -45,7 +45,12 @@ packages:
 bench-packages:
 	$(call install,$(shell cat bench/system-packages.txt))
 
-test: $(VENV)/.installed-tests packages
+# What npm's imapflow needs, as package-lock.json names it.
+IMAPFLOW := tests/integration/imapflow
+$(IMAPFLOW)/node_modules/.package-lock.json: $(IMAPFLOW)/package-lock.json | packages
+	@if command -v npm >/dev/null; then cd $(IMAPFLOW) && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error; fi
+
+test: $(VENV)/.installed-tests packages $(IMAPFLOW)/node_modules/.package-lock.json
 	$(BIN)/python -m twisted.trial $(TRIALFLAGS) $(or $(TESTS),tests)
 
 check: $(VENV)/.installed-tests

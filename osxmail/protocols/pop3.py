@@ -10,7 +10,7 @@ from twisted.cred.portal import Portal
 from osxmail.errors import ParseError
 from osxmail.interfaces import IMailbox, IMessage
 from osxmail.mail.header import headerEnd
-from osxmail.mail.surrogate import asciiHeader
+from osxmail.mail.surrogate import asciiFields
 from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.entrance import Entrance
 from osxmail.protocols.maildrop import Listing, Shelf, Stuffing, Top, listMaildrop
@@ -24,6 +24,8 @@ LINES_IN_A_SLICE = 2000
 #: Of a large message, at once (see L{IMessage.read}).
 READ_OCTETS = 65536
 MAX_NUMBER_DIGITS = 10
+#: Of a header that is rewritten in ASCII, between two turns of the reactor: under 5 ms.
+REWRITTEN_IN_A_SLICE = 4096
 #: Messages whose time has come that are removed in one transaction.
 EXPIRED_AT_ONCE = 1000
 DAY_SECONDS = 86400.0
@@ -215,7 +217,7 @@ class POP3(POPSession):
                 # RFC 6856 5.
                 self._err(_NEEDS_UTF8, "UTF8")
                 return
-            wanted = asciiHeader(first[:body]) + first[body:]
+            wanted = await self._inAscii(first[:body]) + first[body:]
         stuffing = Stuffing()
         greeting = OK
         if top is None:
@@ -236,6 +238,17 @@ class POP3(POPSession):
         except Exception:  # noqa: BLE001 — no answer can follow half a message: the end of the connection says it
             fault(self.sessionId, self.protocolName, "RETR")
             self._isOver = True
+
+    async def _inAscii(self, header: bytes) -> bytes:
+        out: list[bytes] = []
+        octets = 0
+        for piece in asciiFields(header):
+            out.append(piece)
+            octets += len(piece)
+            if octets >= REWRITTEN_IN_A_SLICE:
+                octets = 0
+                await self.letOthers()
+        return b"".join(out)
 
     async def _sendRest(self, message: IMessage, offset: int, top: Top | None, stuffing: Stuffing) -> None:
         while offset < message.sizeOctets and not (top is not None and top.isComplete):

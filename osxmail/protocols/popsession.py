@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.protocols.test_pop3 -*-
+# -*- test-case-name: tests.unit.protocols.test_popsession -*-
 """
 A POP3 session apart from its maildrop: what we can (RFC 2449), languages and UTF-8 (RFC 6856), TLS (RFC 2595), logging
 in (RFC 1939 7, RFC 5034).

@@ -263,7 +263,7 @@ class MailboxContract(StoreTools):
         """
         Made when they are asked for; lazily, nobody waits for what is not there.
         """
-        await append(self.inbox, self.incoming("\r\nHallo,\r\nDu\r\n> dort\r\n".encode()), (), None)
+        await append(self.inbox, self.incoming(b"\r\nHallo,\r\nDu\r\n> dort\r\n"), (), None)
         await append(self.inbox, self.incoming(b"Content-Type: image/png\r\n\r\nPNG"), (), None)
         self.assertEqual(await self.inbox.previews([1, 2], isLazy=True), [(1, None), (2, None)])
         self.assertEqual(await self.inbox.previews([1, 2, 3]), [(1, b"Hallo, Du"), (2, b"")])

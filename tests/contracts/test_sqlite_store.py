@@ -14,6 +14,7 @@ from tests.contracts.acceptances import AcceptContract
 from tests.contracts.access import AccessContract, AnnotationContract, QuotaContract
 from tests.contracts.histories import HistoryContract
 from tests.contracts.mailboxes import MailboxContract, SnapshotContract
+from tests.contracts.maildrops import MaildropContract
 from tests.contracts.mailstore import ALICE, TEXT, AccountContract, Listener, StoreTools, asynchronous
 from tests.contracts.searches import SearchContract
 from tests.fakes.mailstores import append
@@ -54,6 +55,10 @@ class SQLiteQuotaTests(SQLite, QuotaContract, TestCase):
 
 
 class SQLiteAnnotationTests(SQLite, AnnotationContract, TestCase):
+    pass
+
+
+class SQLiteMaildropTests(SQLite, MaildropContract, TestCase):
     pass
 
 

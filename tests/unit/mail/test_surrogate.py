@@ -4,13 +4,15 @@ Headers of internationalized messages for clients that take ASCII only.
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail.encodedword import decodeWords
 from osxmail.mail.header import firstFields
-from osxmail.mail.surrogate import MAX_REWRITTEN_OCTETS, asciiHeader
+from osxmail.mail.surrogate import MAX_FIELD_OCTETS, MAX_REWRITTEN_OCTETS, asciiFields, asciiHeader
 
 
 class SurrogateTests(SynchronousTestCase):
@@ -49,6 +51,32 @@ class SurrogateTests(SynchronousTestCase):
         word = rb"=\?utf-8\?B\?[^?]*\?="
         wanted = rb"^To: " + word + rb": a@x\.example, " + word + rb" <b@x\.example>;, c@x\.example"
         self.assertRegex(made.replace(b"\r\n ", b" "), wanted)
+
+    def test_fieldsThatAreTooLong(self) -> None:
+        name = "ä" * 100
+        for count, isRewritten in ((20, True), (40, False)):
+            field = f"Subject: {' '.join([name] * count)}\r\n"
+            self.assertEqual(len(field.encode()) <= MAX_FIELD_OCTETS, isRewritten)
+            made = self.rewritten(field + "\r\n")
+            self.assertEqual(b"=?utf-8?B?" in made, isRewritten)
+            self.assertEqual(b"????" in made, not isRewritten)
+
+    def test_noPieceTakesLong(self) -> None:
+        hostile = [
+            b"To: " + "ä@ä,".encode() * 12000, b"To: " + 'ä <a@b>,'.encode() * 8000, b"To: " + '"ä'.encode() * 12000,
+            b"Subject: " + "ä ".encode() * 12000, "To: ä <ä@b>\r\n".encode() * 4000, b"To: " + "(ä".encode() * 12000,
+        ]  # fmt: skip
+        for header in [*hostile, *(header[:MAX_FIELD_OCTETS] for header in hostile)]:
+            best = []
+            for _ in range(3):
+                longest = 0.0
+                pieces = asciiFields(header)
+                began = time.perf_counter()
+                for _piece in pieces:
+                    now = time.perf_counter()
+                    longest, began = max(longest, now - began), now
+                best.append(longest)
+            self.assertLess(min(best), 0.015, header[:30])
 
     def test_longLinesAreFolded(self) -> None:
         made = self.rewritten(f"Subject: {'ä' * 500}\r\n\r\n")

@@ -83,7 +83,7 @@ class CollectionTests(SQLiteEngine, TestCase):
             await self.deliver(b"A: b\r\n\r\nx", ANNA)
         await (await self.inbox()).remove([1, 3])
         self.assertEqual((await self.collect()).octets, 2)
-        for table in ("octets", "rendering"):
+        for table in ("octets", "rendering", "unended_octets"):
             self.assertEqual(await self.count(table), 1)
         self.assertEqual(await self.count("loose_octets"), 0)
         self.assertEqual(await self.contents(), {2: b"A: b\r\n\r\nx"})

@@ -26,6 +26,7 @@ ROW, SENT, HEADER, BODY = range(4)
 SECONDS_A_DAY = 86_400
 
 # Signs of an address that ENVELOPE has otherwise than it stands: comments, quotes, blanks beside signs or in brackets.
+_BETWEEN = frozenset("<>,")
 _ODD = re.compile(rb'[("\\\x00]|\s[@.>]|[@.<]\s|<[^>]*\s')
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -288,8 +289,9 @@ def _thread(objectId: str) -> Test:
 def _header(name: str, text: str, fold: Fold) -> Test:
     field = name.lower().encode("ascii", "replace")
     wanted = spaced(fold(text))
-    word = _word(wanted)
     isAddress = field in ADDRESS_FIELDS
+    # Brackets and commas stand in addresses as ENVELOPE has them, whatever stands in the field.
+    word = None if isAddress and not _BETWEEN.isdisjoint(wanted) else _word(wanted)
 
     def matches(candidate: Candidate) -> bool:
         if not candidate.mayHave(field, word) and not (isAddress and candidate.isOdd(field)):

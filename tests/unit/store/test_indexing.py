@@ -31,6 +31,11 @@ from osxmail.store.store import Store
 from tests.fakes.mailstores import put
 from tests.fakes.settings import FakeSettings
 
+MESSAGES = Path(__file__).parent.parent.parent / "messages"
+SIGNS = (
+    "a", "bcd", "Ef", "é", "ß", "中文", "@x.test", "@", "<", ">", "(", ")", '"', ",", ";", ":", ".", " ", "\r\n ", "\t",
+    "=?utf-8?q?=C3=84?=", "=?utf-8?q?a_b?= =?utf-8?b?w6k=?=", "&amp;", "<p>", "_", "-", "\0", "\\", "[", "]",
+)  # fmt: skip
 WORDS = ("alpha", "Grüße", "straße", "ab", "foo bar", "naïve", "x", "中文字", "beta", "ALPHABET")
 
 
@@ -628,3 +633,34 @@ class PropertyTests(IndexCase):
                 with self.scanning():
                     again = b"".join(rendered(await self.mailbox.thread(keys.All(), algorithm)))
                 self.assertEqual(again, threads)
+
+    async def test_awkward(self) -> None:
+        """
+        Messages that are hard to read, and headers made of the signs that mean something.
+        """
+        source = random.Random(31_337)
+        octets = [path.read_bytes() for path in sorted(MESSAGES.glob("*.eml"))]
+        for _ in range(60):
+            value = "".join(source.choice(SIGNS) for _ in range(source.randrange(1, 14)))
+            body = "".join(source.choice(SIGNS) for _ in range(source.randrange(1, 30)))
+            names = source.sample(["From", "To", "cc", "Subject", "Reply-To", "X-A"], 3)
+            fields = "".join(f"{name}: {value}\r\n" for name in [*names, names[0]])
+            kind = source.choice(["plain; charset=utf-8", "html; charset=utf-8", "plain; charset=utf-7"])
+            octets.append(f"{fields}Content-Type: text/{kind}\r\n\r\n{body}\r\n".encode())
+        for each in octets:
+            await self.append(each)
+        await self.fill()
+        self.assertGreater(len(octets), 80)
+        for turn in range(50):
+            self.patch(indexsearch, "MANY_HEADERS", 0 if turn % 2 else 300)
+            whole = source.choice(octets).decode("utf-8", "replace")
+            start = source.randrange(len(whole))
+            wanted = whole[start : start + source.choice([1, 3, 4, 6, 10, 40])]
+            if source.random() < 0.3:
+                wanted = "".join(source.choice(SIGNS) for _ in range(source.randrange(1, 4)))
+            name = source.choice(["from", "to", "cc", "subject", "reply-to", "x-a", "content-type"])
+            for key in (keys.Header(name, wanted), keys.Text(wanted), keys.Body(wanted)):
+                for each in (key, keys.Not(key), keys.Fuzzy(key)):
+                    found = await self.mailbox.search(each)
+                    with self.scanning():
+                        self.assertEqual(found, await self.mailbox.search(each), each)

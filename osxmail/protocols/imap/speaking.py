@@ -157,6 +157,12 @@ TEXTS: dict[str, tuple[str, str, str, str]] = {
         "La clave ha cambiado",
         "キーを変更しました",
     ),
+    "Fewer mailboxes, please": (
+        "Bitte weniger Postfächer",
+        "Moins de boîtes, s'il vous plaît",
+        "Menos buzones, por favor",
+        "メールボックスの数を減らしてください",
+    ),
     "Too many contexts": ("Zu viele Kontexte", "Trop de contextes", "Demasiados contextos", "コンテキストが多すぎます"),
     "Until next time": ("Bis zum nächsten Mal", "À bientôt", "Hasta la próxima", "またご利用ください"),
     "Too many bad commands": (

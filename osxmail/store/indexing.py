@@ -49,6 +49,8 @@ COLUMNS_A_STEP = 500  # messages
 TEXTS_A_STEP = 200
 TEXT_OCTETS_A_STEP = 4 * 1024 * 1024  # of messages whose texts are read in one step
 MAX_TEXT_CHARACTERS = 1_000_000  # of one message; what has more is looked through by every search
+TURN_SECONDS = 5.0  # that an account takes while others wait
+MANY_MESSAGES = 1_000  # are worth an event
 REST = 0.5  # of the time that a step took, until the next
 LEAST_REST_SECONDS = 0.002
 BUSY_SECONDS = 0.1  # while something waits to be written
@@ -87,6 +89,12 @@ class _Stopped(Exception):
     """
 
 
+class _TurnOver(Exception):
+    """
+    Others wait: this account goes on after them.
+    """
+
+
 class Indexing:
     """
     See the module.
@@ -119,6 +127,7 @@ class Indexing:
         self._whenDone: list[Deferred[None]] = []
         self._writers: OrderedDict[int, IndexWriter] = OrderedDict()
         self._boot = ""
+        self._began = 0.0
 
     def start(self) -> None:
         """
@@ -194,6 +203,9 @@ class Indexing:
 
     def _note(self, mailboxId: int, delaySeconds: float) -> None:
         due = self._clock.seconds() + delaySeconds
+        if len(self._due) >= MAX_MAILBOXES:
+            # Whoever searches there later notes it again.
+            return
         if due < self._due.get(mailboxId, due + 1.0):
             self._due[mailboxId] = due
             self._schedule()
@@ -232,6 +244,7 @@ class Indexing:
     # ------------------------------------------------------------------------------------------------ filling
 
     async def _fillAccountOf(self, mailboxId: int) -> None:
+        self._began = self._clock.seconds()
         noted = self._due.pop(mailboxId, 0.0)
         if not self._settings.flag("imap.search_index"):
             return
@@ -245,11 +258,14 @@ class Indexing:
                 del self._due[each.mailboxId]
         try:
             filled = await self._fill(account, mailboxId)
+        except _TurnOver:
+            self._due.setdefault(mailboxId, self._clock.seconds())
+            return
         except DAMAGE as error:
             log.error("{event}", event="index.damaged", account=account.account, reason=str(error))
             await self._forget(account.account)
             return
-        if filled:
+        if filled >= MANY_MESSAGES:
             log.info("{event}", event="index.filled", account=account.account, messages=filled)
 
     async def _fill(self, account: _Account, first: int) -> int:
@@ -297,6 +313,7 @@ class Indexing:
                 return count
             count += len(made)
             after = upTo
+            self._giveWay()
         return count
 
     async def _fillTexts(self, writer: IndexWriter, account: _Account, mailbox: _Mailbox, filled: Filled) -> None:
@@ -324,6 +341,7 @@ class Indexing:
             if not await self._step(writer.addTexts, mailboxId, after, made, upTo, account.octets):
                 return
             after = upTo
+            self._giveWay()
 
     async def _removeUnnamed(self, writer: IndexWriter, account: _Account) -> None:
         """
@@ -357,8 +375,17 @@ class Indexing:
             await deferLater(self._clock, BUSY_SECONDS)
         began = self._clock.seconds()
         result = await self._pool.run(function, *args)
-        await deferLater(self._clock, max(LEAST_REST_SECONDS, (self._clock.seconds() - began) * REST))
+        now = self._clock.seconds()
+        await deferLater(self._clock, max(LEAST_REST_SECONDS, (now - began) * REST))
         return result
+
+    def _giveWay(self) -> None:
+        """
+        @raise _TurnOver: an account that has had its turn makes room for others.
+        """
+        now = self._clock.seconds()
+        if now - self._began > TURN_SECONDS and any(due <= now for due in self._due.values()):
+            raise _TurnOver
 
     async def _writer(self, account: _Account) -> IndexWriter:
         number = account.account

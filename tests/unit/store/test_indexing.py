@@ -336,6 +336,35 @@ class FillTests(IndexCase):
         for key, expected in ((keys.Text("note"), [2]), (keys.Text("undisclosed"), [1]), (keys.Text("q <q@x>"), [])):
             self.assertEqual(await self.mailbox.search(key), expected, key)
 
+    async def test_turns(self) -> None:
+        """
+        An account with much to fill makes room for others.
+        """
+        self.patch(indexing, "TURN_SECONDS", -1.0)
+        self.patch(indexing, "COLUMNS_A_STEP", 2)
+        self.patch(indexing, "TEXTS_A_STEP", 2)
+        other = await self.store.account("b", Address.parse("bob@example.test"))
+        theirs = await other.mailbox("INBOX")
+        for _ in range(9):
+            await self.append(message("needle"))
+        await self.append(message("needle"), theirs)
+        order: list[str] = []
+        filling = self.indexing._fillAccountOf
+
+        def noting(mailboxId: int) -> Any:
+            order.append("a" if mailboxId == self.mailbox.mailboxId else "b")
+            return filling(mailboxId)
+
+        with patch.object(self.indexing, "_fillAccountOf", noting):
+            self.store.index.wanted(self.mailbox.mailboxId)
+            self.store.index.wanted(theirs.mailboxId)
+            await self.indexing.caughtUp()
+        self.assertEqual(order[:3], ["a", "b", "a"])
+        looked = self.looked()
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), list(range(1, 10)))
+        self.assertEqual(await theirs.search(keys.Body("text")), [1])
+        self.assertEqual(looked, [])
+
     async def test_sweep(self) -> None:
         """
         The index of an account that is gone goes at the next start.

@@ -241,6 +241,11 @@ class IMailStore(Interface):
         The identifiers of groups that access lists name, in order.
         """
 
+    def forgetRights(address: Address) -> Deferred[None]:
+        """
+        Take an address out of all access lists: its owner has left, and somebody else may get it.
+        """
+
     def mailboxNumbered(mailboxId: int) -> Deferred[SharedMailbox | None]:
         """
         The mailbox of this number, whosever it is.

@@ -176,6 +176,7 @@ class AccountCommands(Commands):
         address = addressIn(arguments, "address")
         account = await self._local(address)
         await self.house.accounts.removeAccount(account.accountId)
+        await self.house.store.forgetRights(address)
         if not arguments.get("keepMail"):
             try:
                 await self.house.store.removeAccount(account.accountId)

@@ -87,6 +87,13 @@ def inheritAccess_txn(txn: Transaction, parentId: int, childId: int) -> None:
     )
 
 
+def forgetIdentifier_txn(txn: Transaction, identifier: str) -> None:
+    """
+    Take it out of all lists: whoever gets this address next is somebody else.
+    """
+    txn.execute("DELETE FROM access_right WHERE identifier IN (?, ?)", (identifier, NEGATIVE + identifier))
+
+
 def readGroups(txn: Transaction) -> tuple[str, ...]:
     """
     The groups that lists name, in order, without L{NEGATIVE}; at most L{MAX_ACCESS_GROUPS}.

@@ -11,7 +11,7 @@ from osxmail.errors import AlreadyExists, HasChildren, LimitExceeded, NoSuchMail
 from osxmail.mail.address import Address
 from osxmail.mail.folknames import useOfName
 from osxmail.mail.mailboxname import DELIMITER, INBOX, parents
-from osxmail.store.access import inheritAccess_txn
+from osxmail.store.access import forgetIdentifier_txn, inheritAccess_txn
 from osxmail.store.annotations import copyAnnotations_txn
 from osxmail.store.connection import Transaction
 from osxmail.store.copying import copy_txn
@@ -206,8 +206,7 @@ def removeAccount_txn(txn: Transaction, account: int) -> list[int]:
     mailboxIds = [row[0] for row in txn.execute("SELECT id FROM mailbox WHERE account_id = ?", (account,)).fetchall()]
     emptyMailboxes_txn(txn, account, mailboxIds)
     identifier, key = txn.execute("SELECT identifier, key FROM account WHERE id = ?", (account,)).fetchone()
-    # Whoever gets this address next is somebody else.
-    txn.execute("DELETE FROM access_right WHERE identifier IN (?, ?)", (key, f"-{key}"))
+    forgetIdentifier_txn(txn, key)
     txn.execute("DELETE FROM annotation WHERE owner = ?", (identifier,))
     for table in ("subscription", "quota"):
         txn.execute(f"DELETE FROM {table} WHERE account_id = ?", (account,))

@@ -26,7 +26,7 @@ from osxmail.mail.acceptance import (
 )
 from osxmail.mail.address import Address
 from osxmail.store.accepting import Accepting
-from osxmail.store.access import readGroups, readNumbered, readShared
+from osxmail.store.access import forgetIdentifier_txn, readGroups, readNumbered, readShared
 from osxmail.store.account import Account
 from osxmail.store.accountrows import (
     SHARED_ACCOUNT,
@@ -280,6 +280,17 @@ class Store:
             txn.afterCommit(self.parts.accessChanged)
             txn.afterCommit(lambda: self.parts.shelf.gone(mailboxIds))
             txn.afterCommit(lambda: self.index.remove(row))
+
+        return self.database.write(write_txn)
+
+    def forgetRights(self, address: Address) -> Deferred[None]:
+        """
+        See L{IMailStore.forgetRights}.
+        """
+
+        def write_txn(txn: Transaction) -> None:
+            forgetIdentifier_txn(txn, address.key)
+            txn.afterCommit(self.parts.accessChanged)
 
         return self.database.write(write_txn)
 

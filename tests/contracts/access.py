@@ -147,6 +147,16 @@ class AccessContract(StoreTools):
         self.assertEqual(await self.inbox.access(), ())
 
     @asynchronous
+    async def test_forgottenAddress(self):
+        await self.inbox.setAccess("bob@example.test", "=", "lr")
+        await self.inbox.setAccess("-bob@example.test", "=", "x")
+        await self.inbox.setAccess("anyone", "=", "l")
+        before = self.store.accessVersion
+        await self.store.forgetRights(BOB)
+        self.assertEqual(await self.inbox.access(), (AccessEntry("anyone", "l"),))
+        self.assertNotEqual(self.store.accessVersion, before)
+
+    @asynchronous
     async def test_copiesKeepFlagsThatMayBeSet(self):
         bob = await self.store.account("bob-id", BOB)
         target = await bob.mailbox("INBOX")

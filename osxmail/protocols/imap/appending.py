@@ -222,6 +222,8 @@ async def _append(session: Imap, arguments: Arguments) -> bytes:
         appended = await place.mailbox.appendAll(arrivals.messages)
     finally:
         arrivals.abort()
+    if "r" not in place.rights:
+        return b"OK APPEND completed"  # RFC 4315 5: who may not select it learns nothing of its UIDs
     uids = renderSet([each.uid for each in appended])
     return b"OK [APPENDUID %d %b] APPEND completed" % (appended[0].uidvalidity, uids)
 
@@ -264,7 +266,8 @@ async def _replace(session: Imap, arguments: Arguments, isUid: bool) -> bytes:
     finally:
         arrivals.abort()
     # RFC 8508 4.3: APPENDUID comes before the EXPUNGE, which tellChanges writes.
-    session.write(b"* OK [APPENDUID %d %d] Replaced\r\n" % (appended.uidvalidity, appended.uid))
+    if "r" in place.rights:  # RFC 4315 5
+        session.write(b"* OK [APPENDUID %d %d] Replaced\r\n" % (appended.uidvalidity, appended.uid))
     return b"OK REPLACE completed"
 
 

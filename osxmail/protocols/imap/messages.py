@@ -173,12 +173,15 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
     copied = await transfer(uids, target.mailbox, kept)
     if not copied.sources:
         return b"OK Nothing to do"
-    code = b"[COPYUID %d %b %b]" % (copied.uidvalidity, *renderPairs(copied.sources, copied.targets))
+    code = b""
+    if "r" in target.rights:  # RFC 4315 5: who may not select it learns nothing of its UIDs
+        code = b"[COPYUID %d %b %b] " % (copied.uidvalidity, *renderPairs(copied.sources, copied.targets))
     if isMove:
         # RFC 6851 4.3: COPYUID comes before the EXPUNGEs, which tellChanges writes.
-        session.write(b"* OK %b Moved\r\n" % code)
+        if code:
+            session.write(b"* OK %bMoved\r\n" % code)
         return await _withModseq(session, view, len(copied.sources), command.isUid, b"MOVE completed")
-    return b"OK %b COPY completed" % code
+    return b"OK %bCOPY completed" % code
 
 
 # ------------------------------------------------------------------------------------------- letting things go

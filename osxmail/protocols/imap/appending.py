@@ -209,6 +209,8 @@ async def _target(session: Imap, arguments: Arguments) -> tuple[Place, MessageHe
     name = arguments.cursor.mailbox()
     # A command that is none is told so first, whatever mailbox it names.
     head = parseMessageHead(arguments.cursor)
+    if session.watch is not None:
+        session.watch.noteName(name)
     return await session.namespaces.target(name, "i"), head
 
 

@@ -20,7 +20,7 @@ from osxmail.mail.imap.command import Fetch
 from osxmail.mail.imap.fetchattributes import FetchItems
 from osxmail.mail.imap.response import renderString
 from osxmail.mail.imap.searchcommand import CancelUpdate
-from osxmail.mail.searchkeys import And, SearchKey, UidSet
+from osxmail.mail.searchkeys import SearchKey, UidSet
 from osxmail.mail.sequenceset import SequenceSet, rangesOf, renderRanges, renderSet, runsOf
 from osxmail.mail.sortcriteria import SortCriterion
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_CONTEXTS = 10  # of one session
 MAX_RESULTS = 1_000_000  # in all of them
+#: Results that a new one is compared with in one step.
+PIVOTS = 64
 #: Messages that are looked at without letting others have their turn.
 SLICE_MESSAGES = 20_000
 
@@ -163,23 +165,63 @@ async def _add(session: Imap, view: SelectedView, context: Context, added: list[
     new = [uid for uid in added if uid > known]
     if new and context.newItems is not None:
         await tellItems(session, new, context.newItems)
-    together = sorted([*context.uids, *added])
     if not context.criteria:
-        context.uids = array("I", together)
+        context.uids = array("I", sorted([*context.uids, *added]))
         await _tell(session, context, b"ADDTO", [(0, added)], view.knownUids)
         return
+    order, runs = array("I"), []
+    start = 0
+    for index, uid in await _placed(session, view, context, added):
+        order.extend(context.uids[start:index])
+        start = index
+        if runs and runs[-1][0] + len(runs[-1][1]) == len(order) + 1:
+            runs[-1][1].append(uid)
+        else:
+            runs.append((len(order) + 1, [uid]))
+        order.append(uid)
+    order.extend(context.uids[start:])
+    context.uids = order
+    await _tell(session, context, b"ADDTO", runs, view.knownUids)
+
+
+async def _placed(session: Imap, view: SelectedView, context: Context, added: Sequence[int]) -> list[tuple[int, int]]:
+    """
+    Before which of the results, by index, each of these messages comes; in their order.
+
+    They are sorted with some of the results, then with more of those between which they came, and so on: however many
+    results there are, few are sorted anew.
+    """
     # Late, as above.
     from osxmail.protocols.imap.sorting import sorted_
 
-    key = And((context.key, UidSet(tuple(rangesOf(together)))))
-    indexes = await sorted_(session, view, key, context.criteria)
-    wanted, isNew = frozenset(together), frozenset(added)
-    order = [uid for uid in view.uidsOf(indexes) if uid in wanted]
-    places = [place for place, uid in enumerate(order) if uid in isNew]
-    context.uids = array("I", order)
-    await _tell(
-        session, context, b"ADDTO", [(low + 1, order[low : high + 1]) for low, high in rangesOf(places)], view.knownUids
-    )
+    results = context.uids
+    windows = {uid: (0, len(results)) for uid in added}
+    while True:
+        indexes: set[int] = set()
+        for low, high in set(windows.values()):
+            indexes.update(range(low, high, max(1, (high - low) // PIVOTS)))
+        pivots = {results[index]: index for index in indexes}
+        some = rangesOf(sorted([*pivots, *windows]))
+        found = view.uidsOf(await sorted_(session, view, UidSet(tuple(some)), context.criteria))
+        found = [uid for uid in found if uid in pivots or uid in windows]
+        narrowed: dict[int, tuple[int, int]] = {}
+        before = -1
+        for uid in found:
+            if uid in pivots:
+                before = max(before, pivots[uid])
+            else:
+                narrowed[uid] = (max(windows[uid][0], before + 1), windows[uid][1])
+        behind = len(results)
+        for uid in reversed(found):
+            if uid in pivots:
+                behind = min(behind, pivots[uid])
+            else:
+                low, high = narrowed[uid]
+                narrowed[uid] = (low, max(low, min(high, behind)))
+        # What has gone meanwhile is in none of the two; where all that was looked at has gone, nothing narrows.
+        if not indexes or all(low == high or windows[uid] == (low, high) for uid, (low, high) in narrowed.items()):
+            return sorted([(low, uid) for uid, (low, _) in narrowed.items()], key=lambda pair: pair[0])
+        windows = narrowed
 
 
 async def _tell(

@@ -21,6 +21,7 @@ from osxmail.protocols.imap.filters import Reachable, meant
 from osxmail.protocols.imap.progress import Progress
 from osxmail.protocols.imap.results import concerned, correlator, writeExtended
 from osxmail.protocols.imap.searching import found, needFuzzy, refuseReuse, resolved, watch
+from osxmail.protocols.imap.selected import UidRequired
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -105,6 +106,8 @@ async def _resolvedIn(session: Imap, mailbox: IMailbox, key: SearchKey, firstRec
             return leaf
         if leaf.numbers.hasSaved:
             raise BadCommand("what was saved is in the selected mailbox only")
+        if session.isUidOnly and not leaf.isUid:
+            raise UidRequired
         if leaf.isUid:
             return UidSet(leaf.numbers.resolved(uids[-1] if uids else 0))
         count = len(uids)

@@ -159,6 +159,8 @@ async def found(session: Imap, view: SelectedView, key: SearchKey) -> list[int] 
     """
     if isinstance(key, All) and view.isInStep:
         return range(view.count)
+    if isinstance(key, UidSet) and view.isInStep:
+        return [index for each in view.indexesInUids(key.ranges) for index in each]
     await view.snapshot.loaded()
     test = compiled(key, view.snapshot.keywords)
     count = sum(1 for _ in leaves(key))

@@ -329,6 +329,7 @@ class Imap(CompressibleGate):
         """
         await self.deselect()
         self.doorkeeper.leave()
+        stopWatching(self)
         unwatch(self)
         self.account = self._namespaces = None
         self.login = ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from osxmail.errors import MailError
 from osxmail.mail.imap.searchcommand import Sort, Thread
-from osxmail.mail.searchkeys import And, SearchKey, UidSet
+from osxmail.mail.searchkeys import And, Modseq, SearchKey, UidSet, leaves
 from osxmail.mail.sortcriteria import SortCriterion
 from osxmail.mail.threading import Threads, rendered
 from osxmail.protocols.imap.changes import SLICE_MESSAGES
@@ -101,6 +101,8 @@ async def _bySnapshot(
 async def thread(session: Imap, command: Thread) -> bytes:
     view = session.selectedView()
     key = resolved(session, view, command.key)
+    if any(isinstance(leaf, Modseq) for leaf in leaves(key)):
+        session.enableCondstore()  # RFC 7162 3.1
     # What has arrived meanwhile has no number yet.
     key = And((key, UidSet(((1, view.lastUid),) if view.count else ())))
     found: Threads = await session.whileClientIsThere(

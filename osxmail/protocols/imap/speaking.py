@@ -40,6 +40,18 @@ TEXTS: dict[str, tuple[str, str, str, str]] = {
         "Sin más actualizaciones",
         "以後の更新はありません",
     ),
+    "Fewer mailboxes, please": (
+        "Bitte weniger Postfächer",
+        "Moins de boîtes, s’il vous plaît",
+        "Menos buzones, por favor",
+        "メールボックスの数を減らしてください",
+    ),
+    "There is no such event here": (
+        "Solche Ereignisse gibt es hier nicht",
+        "Cet événement n’existe pas ici",
+        "Aquí no existe ese evento",
+        "そのようなイベントはありません",
+    ),
     "Conditional STORE failed for some": (
         "Einige waren inzwischen geändert",
         "Certains messages avaient changé entre-temps",

@@ -217,9 +217,15 @@ class Watch:
         This command is about to be carried out: what it does itself need not be told (RFC 5465 5).
         """
         if isinstance(command, Create | Named | Transfer):
-            self._own.add(canonicalName(command.mailbox))
+            self.noteName(command.mailbox)
         elif isinstance(command, Rename):
             self._own.update((canonicalName(command.mailbox), canonicalName(command.newName)))
+
+    def noteName(self, name: str) -> None:
+        """
+        The command under way is about to change this mailbox.
+        """
+        self._own.add(canonicalName(name))
 
     async def tell(self) -> None:
         """

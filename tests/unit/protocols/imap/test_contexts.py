@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from osxmail.mail.sequenceset import SequenceSet
-from osxmail.protocols.imap import contexts
+from osxmail.protocols.imap import contexts, sorting
 from tests.unit.protocols.imap.sessions import SessionCase
 
 _UPDATE = re.compile(
@@ -54,6 +54,8 @@ class ModelTests(SessionCase):
         """
         After any changes by anybody, a client that has followed the updates knows what the same search finds anew.
         """
+        # As few as can be are compared at once.
+        self.patch(contexts, "PIVOTS", 2)
         chance = random.Random(5)
         size = 1
         for _ in range(12):
@@ -107,6 +109,35 @@ class ModelTests(SessionCase):
         if match is None:
             return []
         return [n for low, high in SequenceSet.parse(match[1].decode()).parts for n in range(low, high + 1)]
+
+
+class CostTests(SessionCase):
+    async def test_fewAreSortedAnew(self) -> None:
+        """
+        A message that joins many results is compared with few of them.
+        """
+        self.patch(contexts, "PIVOTS", 4)
+        chance = random.Random(7)
+        await self.fill(*[b"Subject: x\r\n\r\n%b\r\n" % (b"x" * chance.randrange(1000)) for _ in range(200)])
+        client = await self.selected()
+        await client.do(b"SORT RETURN (UPDATE) (SIZE) UTF-8 NOT DELETED")
+        counts: list[int] = []
+        real = sorting.sorted_
+
+        async def counting(session: Any, view: Any, key: Any, criteria: Any) -> list[int]:
+            found = await real(session, view, key, criteria)
+            counts.append(len(found))
+            return found
+
+        self.patch(sorting, "sorted_", counting)
+        await self.fill(b"Subject: x\r\n\r\n%b\r\n" % (b"x" * 500))
+        said = await client.do(b"NOOP")
+        match = re.search(rb"ADDTO \((\d+) 201\)", said)
+        assert match is not None, said
+        self.assertLess(sum(counts), 60)
+        found = re.search(rb"\* SORT([ 0-9]+)\r\n", await client.do(b"SORT (SIZE) UTF-8 ALL"))
+        assert found is not None
+        self.assertEqual(found[1].split()[int(match[1]) - 1], b"201")
 
 
 class LimitTests(SessionCase):

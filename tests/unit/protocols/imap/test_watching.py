@@ -113,6 +113,10 @@ class BoundTests(WatchCase):
         self.assertFalse(watchers._watched or watchers._byMailbox or watchers._byAccount)
         self.assertFalse(self.store.parts.annotationListeners)
         await client.do(b"NOTIFY SET (personal (MessageNew MessageExpunge ServerMetadataChange))")
+        await client.do(b"UNAUTHENTICATE")
+        self.assertFalse(watchers._watched or self.store.parts.annotationListeners)
+        await client.do(b"LOGIN anna secret")
+        await client.do(b"NOTIFY SET (personal (MessageNew MessageExpunge ServerMetadataChange))")
         # also with ENABLE METADATA in between
         await client.do(b"ENABLE METADATA")
         client.hangUp()

@@ -60,6 +60,12 @@ _TEXTS: dict[str, tuple[str, str, str, str]] = {
         "そのドメインは存在しません",
     ),
     "It exists already": ("Das gibt es schon", "Cela existe déjà", "Ya existe", "すでに存在します"),
+    "Another mailbox is used for that": (
+        "Dafür dient ein anderes Postfach",
+        "Une autre boîte aux lettres sert à cela",
+        "Otro buzón se usa para eso",
+        "その用途には別のメールボックスが使われています",
+    ),
     "That is not allowed": (
         "Das ist nicht erlaubt",
         "Ce n'est pas autorisé",

@@ -20,7 +20,8 @@ after its fsync.  The parts meet inside that transaction, and only there:
  - C{search}: SEARCH; C{searchplan} makes SQL and tests of what is looked for, C{searchtests} the tests,
    C{searchslices} reads the messages that are looked through.  C{sorting}: SORT and THREAD; C{relevancy}: scores.
  - C{index}: what makes that fast, a file for each account (C{indexfile}), with columns (C{indexblocks}) and texts
-   (C{indextexts}); C{indexsearch} asks it; C{indexing} fills it in the background, by C{indexwriter}.
+   (C{indextexts}); C{indexsearch} asks it; C{indexing} has it filled in the background, by C{indexfilling} and
+   C{indexwriter}.
  - C{queuetable}: the relay queue.  C{domains}, C{localaccounts}, C{settingrows}: what administrators keep.
  - C{store}: composes them, and is the L{osxmail.interfaces.IMailStore}.
 

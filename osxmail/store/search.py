@@ -69,10 +69,12 @@ class Whereabouts:
 
     @ivar account: the number of the mailbox's account.
     @ivar octets: the last id of octets that was given.
+    @ivar uidnext: of the mailbox.
     """
 
     account: int
     octets: int
+    uidnext: int
 
 
 @frozen
@@ -172,7 +174,8 @@ class Search:
         """
         row = await self.database.read(
             lambda txn: txn.execute(
-                "SELECT account_id, (SELECT value FROM counter WHERE name = 'octets') FROM mailbox WHERE id = ?",
+                "SELECT account_id, (SELECT value FROM counter WHERE name = 'octets'), uidnext"
+                " FROM mailbox WHERE id = ?",
                 (mailboxId,),
             ).fetchone(),
             isSingle=True,
@@ -243,8 +246,12 @@ class Search:
 def _readRows(
     txn: Transaction, mailboxId: int, key: SearchKey, uids: Sequence[int] | None, helped: Narrowed | None
 ) -> tuple[_Found, Plan]:
-    if txn.execute("SELECT 1 FROM mailbox WHERE id = ?", (mailboxId,)).fetchone() is None:
+    mailbox = txn.execute("SELECT uidnext FROM mailbox WHERE id = ?", (mailboxId,)).fetchone()
+    if mailbox is None:
         raise NoSuchMailbox("deleted meanwhile")
+    if helped is not None and helped.lastUid >= mailbox[0]:
+        # An older state of the store was put back, and this is the index of a later one.
+        helped = None
     row = txn.execute(
         "SELECT group_concat(bit), group_concat(name, ' ') FROM keyword WHERE mailbox_id = ?", (mailboxId,)
     )

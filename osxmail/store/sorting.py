@@ -265,7 +265,8 @@ class Sorting:
                 )
             except Overloaded:
                 known = None
-            if known is not None:
+            # One that is ahead of its mailbox is of a later state of the store, which was put back.
+            if known is not None and known[0][-1] < where.uidnext:
                 await self._pool.run(columns.fill, *known)
         need = HEADER if {DISPLAY_FROMS, DISPLAY_TOS} & columns.values.keys() else NEED_SENT
         missing = columns.missing

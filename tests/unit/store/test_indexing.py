@@ -24,7 +24,7 @@ from osxmail.mail.searchkeys import SearchKey
 from osxmail.mail.sortcriteria import NAMES, SortCriterion
 from osxmail.mail.text import folded
 from osxmail.mail.threading import ALGORITHMS, rendered
-from osxmail.store import indexing, indexsearch
+from osxmail.store import indexfilling, indexsearch
 from osxmail.store.indexfile import removeIndex
 from osxmail.store.indexing import Indexing
 from osxmail.store.store import Store
@@ -204,7 +204,7 @@ class FillTests(IndexCase):
         self.assertEqual(await self.mailbox.sort(keys.All(), [SortCriterion("SUBJECT", True)]), [6, 5, 4, 1])
         await self.mailbox.move([4, 5], other)
         self.assertEqual(await other.search(keys.Text("needle")), [1, 2])
-        with patch.object(indexing, "bodyWords", side_effect=AssertionError):
+        with patch.object(indexfilling, "bodyWords", side_effect=AssertionError):
             self.store.index.wanted(other.mailboxId)
             await self.indexing.caughtUp()
         looked = self.looked()
@@ -217,7 +217,7 @@ class FillTests(IndexCase):
         """
         An index does not grow for ever: what is gone goes when it is more than what is there.
         """
-        self.patch(indexing, "SLACK_MESSAGES", 2)
+        self.patch(indexfilling, "SLACK_MESSAGES", 2)
         other = await self.account.createMailbox("Other")
         for number in range(12):
             await self.append(message(f"needle {number}"), other)
@@ -243,9 +243,9 @@ class FillTests(IndexCase):
         """
         More messages than a step takes; blocks are joined, and the columns stay in order.
         """
-        self.patch(indexing, "COLUMNS_A_STEP", 7)
-        self.patch(indexing, "TEXTS_A_STEP", 5)
-        self.patch(indexing, "TEXT_OCTETS_A_STEP", 600)
+        self.patch(indexfilling, "COLUMNS_A_STEP", 7)
+        self.patch(indexfilling, "TEXTS_A_STEP", 5)
+        self.patch(indexfilling, "TEXT_OCTETS_A_STEP", 600)
         for number in range(40):
             await self.append(message(f"number {number:02}", f"word{number}word"))
         await self.mailbox.remove([3, 4, 20, 40])
@@ -261,7 +261,7 @@ class FillTests(IndexCase):
         """
         What is too long to be in the index as a whole is looked through; so is a text with signs that it has not.
         """
-        self.patch(indexing, "MAX_TEXT_CHARACTERS", 500)
+        self.patch(indexfilling, "MAX_TEXT_CHARACTERS", 500)
         await self.append(message("long", "x" * 600 + " needle"))
         await self.append(message("needle " * 1_000))
         await self.append(message("other"))
@@ -287,7 +287,7 @@ class FillTests(IndexCase):
         await self.append(message("needle one", "alpha"))
         await self.fill()
         await self.append(message("needle two", "alpha"))
-        with patch.object(self.indexing, "_fillTexts", return_value=succeed(None)):
+        with patch.object(self.indexing._filling, "_fillTexts", return_value=succeed(None)):
             await self.indexing.caughtUp()
         looked = self.looked()
         self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), [1, 2])
@@ -340,9 +340,9 @@ class FillTests(IndexCase):
         """
         An account with much to fill makes room for others.
         """
-        self.patch(indexing, "TURN_SECONDS", -1.0)
-        self.patch(indexing, "COLUMNS_A_STEP", 2)
-        self.patch(indexing, "TEXTS_A_STEP", 2)
+        self.patch(indexfilling, "TURN_SECONDS", -1.0)
+        self.patch(indexfilling, "COLUMNS_A_STEP", 2)
+        self.patch(indexfilling, "TEXTS_A_STEP", 2)
         other = await self.store.account("b", Address.parse("bob@example.test"))
         theirs = await other.mailbox("INBOX")
         for _ in range(9):
@@ -406,8 +406,8 @@ class FillTests(IndexCase):
         """
         What comes while an index is filled comes, and is found.
         """
-        self.patch(indexing, "COLUMNS_A_STEP", 5)
-        self.patch(indexing, "TEXTS_A_STEP", 5)
+        self.patch(indexfilling, "COLUMNS_A_STEP", 5)
+        self.patch(indexfilling, "TEXTS_A_STEP", 5)
         for number in range(30):
             await self.append(message(f"old {number}"))
         self.store.index.wanted(self.mailbox.mailboxId)
@@ -622,8 +622,8 @@ class PropertyTests(IndexCase):
     async def test_sameAnswers(self) -> None:
         source = random.Random(20_261)
         model = Model({})
-        self.patch(indexing, "COLUMNS_A_STEP", 6)
-        self.patch(indexing, "TEXTS_A_STEP", 4)
+        self.patch(indexfilling, "COLUMNS_A_STEP", 6)
+        self.patch(indexfilling, "TEXTS_A_STEP", 4)
         for round_ in range(6):
             for _ in range(8):
                 subject, body = self.randomText(source), self.randomText(source)

@@ -2,7 +2,9 @@
 Drives a store until it is killed: C{python -m tests.crash.driver FOLDER LOG SEED POINT NTH}.
 
 Each line of the log is one fact, written before or after the store has answered: C{try}, C{kept}; C{drop}, C{dropped};
-C{report}, C{reported}.  At the C{NTH} passing of C{POINT} the process kills itself; without one, somebody else does.
+C{report}, C{reported}; C{group}, the names of what was handed over together; C{redraft}, C{redrafted}: in the Drafts,
+one message takes the place of another (C{-}: of none).  At the C{NTH} passing of C{POINT} the process kills itself;
+without one, somebody else does.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from osxmail.errors import InUse
+from osxmail.interfaces import NewMessage
 from osxmail.mail.acceptance import Acceptance, Append, QueueOutcome, QueueRecipient
 from osxmail.mail.address import Address
 from osxmail.mail.envelope import Envelope, Recipient
@@ -100,6 +103,7 @@ class Driver:
         for name, value in [("GRACE_SECONDS", 0.1), ("COMPACT_FROM_OCTETS", 100_000), ("COMPACT_BELOW", 0.9)]:
             setattr(collection, name, value)
         jobs = [self.send] * SENDERS + [self.deliver, self.deliver, self.drop, self.collect]
+        jobs += [self.appendSeveral, self.redraft]
         for job in jobs:
             Deferred.fromCoroutine(self.forever(job)).addErrback(self.fail)
 
@@ -141,6 +145,58 @@ class Driver:
         self.say("try", *fact)
         await self.store.accept(acceptance, incoming)
         self.say("kept", *fact)
+
+    async def arrive(self, name: str, size: int) -> NewMessage:
+        incoming = self.store.incoming(1 << 24)
+        data = content(name, size)
+        for start in range(0, size, 60_000):
+            waiting = incoming.write(data[start : start + 60_000])
+            if waiting is not None:
+                await waiting
+        return NewMessage(incoming)
+
+    async def appendSeveral(self) -> None:
+        """
+        MULTIAPPEND: all or none.
+        """
+        user = self.random.choice(USERS)
+        inbox = await (await self.store.account(str(user), user)).mailbox("INBOX")
+        facts = []
+        messages = []
+        for _ in range(self.random.choice((2, 3, 8))):
+            self.count += 1
+            name, size = f"{self.seed}-{self.count}", self.random.choice(SIZES)
+            messages.append(await self.arrive(name, size))
+            facts.append((name, size, "-", user, "-"))
+        for fact in facts:
+            self.say("try", *fact)
+        self.say("group", user, ",".join(fact[0] for fact in facts))
+        await inbox.appendAll(messages)
+        for fact in facts:
+            self.say("kept", *fact)
+        await deferLater(reactor, 0.02)
+
+    async def redraft(self) -> None:
+        """
+        REPLACE: one comes and one goes.
+        """
+        user = self.random.choice(USERS)
+        drafts = await (await self.store.account(str(user), user)).mailbox("Drafts")
+        rows = (await drafts.changesSince(0)).changed
+        self.count += 1
+        name, size = f"{self.seed}-{self.count}", self.random.choice(SIZES)
+        message = await self.arrive(name, size)
+        before = "-"
+        if rows:
+            ((_, old),) = await drafts.messages([rows[0][0]])
+            before = (await old.read(0, 100)).split(b"\r\n")[0].decode().removeprefix("Subject: ")
+        self.say("redraft", user, before, name, size)
+        if rows:
+            await drafts.replace(rows[0][0], drafts, message)
+        else:
+            await drafts.appendAll([message])
+        self.say("redrafted", user, before, name, size)
+        await deferLater(reactor, 0.02)
 
     async def deliver(self) -> None:
         leases = await self.store.queue.claim(5, 600.0, ())

@@ -44,6 +44,9 @@ class Facts:
         self.dropped = defaultdict(set)
         self.reporting = set()  # (queueId, address)
         self.reported = set()
+        self.groups = []  # (user, names)
+        self.drafts = defaultdict(lambda: "-")  # user: the name of the draft that is there for sure
+        self.drafting = {}  # user: what may have taken its place
         self.failed = []
         for line in text.splitlines():
             word, *rest = line.split(" ")
@@ -58,6 +61,19 @@ class Facts:
                 case "report" | "reported":
                     pairs = {(rest[0], address) for address in _words(rest[1])}
                     (self.reporting if word == "report" else self.reported).update(pairs)
+                case "settled":
+                    self.drafts[rest[0]] = rest[1]
+                    self.drafting.pop(rest[0], None)
+                case "group":
+                    self.groups.append((rest[0], _words(rest[1])))
+                case "redraft" | "redrafted":
+                    user, _before, name, size = rest
+                    self.tried[name] = (int(size), "-", [], [])
+                    if word == "redraft":
+                        self.drafting[user] = name
+                    else:
+                        self.drafts[user] = name
+                        del self.drafting[user]
                 case "failed":
                     self.failed.append(line)
 
@@ -121,6 +137,9 @@ class CrashTests(TestCase):
             boxes = {str(user): await self.mailbox(store, user, facts) for user in USERS}
             queue = await self.queue(store, facts)
             await Collection(store.database, store.octets, FakeSettings(), reactor).collect()
+            for user, names in facts.groups:
+                counts = {boxes[user][name] for name in names if name not in facts.dropping[user]}
+                self.assertLessEqual(len(counts), 1, f"of {names} some are there")
             for name, (_, queueId, users, recipients) in facts.tried.items():
                 self.checkMessage(facts, name, users, boxes, [(queueId, address) for address in recipients], queue)
         finally:
@@ -144,8 +163,27 @@ class CrashTests(TestCase):
                 names.append(await self.name(message, facts))
                 total += message.sizeOctets
         self.assertEqual(status.sizeOctets, total)
+        total += await self.draft(account, str(user), facts)
         self.assertEqual((await account.quota()).usedOctets, total)
         return Counter(names)
+
+    async def draft(self, account, user, facts):
+        """
+        There is one draft, the last or the one that was to take its place, and all of it.
+
+        @return: how large it is.
+        """
+        drafts = await account.mailbox("Drafts")
+        uids = [row[0] for row in (await drafts.changesSince(0)).changed]
+        messages = await drafts.messages(uids)
+        names = [await self.name(message, facts) for _, message in messages] or ["-"]
+        self.assertEqual(len(names), 1, names)
+        self.assertIn(names[0], (facts.drafts[user], facts.drafting.get(user)))
+        # The next life goes on from here.
+        with self.log.open("a") as log:
+            if facts.drafting.get(user) is not None:
+                log.write(f"settled {user} {names[0]}\n")
+        return sum(message.sizeOctets for _, message in messages)
 
     async def queue(self, store, facts):
         found = []
@@ -202,6 +240,8 @@ class CrashTests(TestCase):
         facts = Facts(self.log.read_text())
         self.assertGreater(len(facts.kept), 100)
         self.assertGreater(len(facts.reported), 10)
+        self.assertGreater(len(facts.groups), 10)
+        self.assertEqual(len(facts.drafts), len(USERS))
         self.assertGreater(sum(map(len, facts.dropped.values())), 10)
 
     async def test_theCheckSees(self):

@@ -27,6 +27,7 @@ from osxmail.mail.imap.reader import BadCommand
 from osxmail.mail.rights import rightFor
 from osxmail.mail.sequenceset import renderSet
 from osxmail.protocols.imap.catenating import BadUrl, locate
+from osxmail.protocols.imap.messages import TRY_CREATE, withModseq
 from osxmail.protocols.imap.namespaces import Place
 from osxmail.protocols.imap.reading import CHUNK_OCTETS, Arguments
 
@@ -43,8 +44,6 @@ MAX_FILES = 64
 ASKED_FROM_OCTETS = CHUNK_OCTETS
 #: Parts of one CATENATE.
 MAX_PARTS = 1000
-
-TRY_CREATE = b"NO [TRYCREATE] There is no such mailbox"  # RFC 3501 6.3.11, 6.4.7
 
 
 class Refused(Exception):
@@ -270,7 +269,8 @@ async def _replace(session: Imap, arguments: Arguments, isUid: bool) -> bytes:
     # RFC 8508 4.3: APPENDUID comes before the EXPUNGE, which tellChanges writes.
     if "r" in place.rights:  # RFC 4315 5
         session.write(b"* OK [APPENDUID %d %d] Replaced\r\n" % (appended.uidvalidity, appended.uid))
-    return b"OK REPLACE completed"
+    # RFC 8508 4.5, RFC 7162 3.2.10: as after UID EXPUNGE.
+    return await withModseq(session, view, 1, isUid, b"REPLACE completed")
 
 
 def badUrl(error: BadUrl) -> bytes:

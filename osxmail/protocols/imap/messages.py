@@ -141,7 +141,7 @@ async def _target(session: Imap, name: str) -> Place | None:
         return None
 
 
-_TRY_CREATE = b"NO [TRYCREATE] There is no such mailbox"  # RFC 3501 6.4.7
+TRY_CREATE = b"NO [TRYCREATE] There is no such mailbox"  # RFC 3501 6.4.7
 
 
 async def copy(session: Imap, command: Transfer) -> bytes:
@@ -159,7 +159,7 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
     uids = _namedUids(view, command.messages, command.isUid)
     target = await _target(session, command.mailbox)
     if target is None:
-        return _TRY_CREATE
+        return TRY_CREATE
     if not len(uids):
         return b"OK Nothing to do"
     if not command.isUid and not view.isInStep:
@@ -180,7 +180,7 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
         # RFC 6851 4.3: COPYUID comes before the EXPUNGEs, which tellChanges writes.
         if code:
             session.write(b"* OK %bMoved\r\n" % code)
-        return await _withModseq(session, view, len(copied.sources), command.isUid, b"MOVE completed")
+        return await withModseq(session, view, len(copied.sources), command.isUid, b"MOVE completed")
     return b"OK %bCOPY completed" % code
 
 
@@ -197,10 +197,10 @@ async def expunge(session: Imap, command: Expunge) -> bytes:
         uids = _namedUids(view, command.messages, True)
         if len(uids):
             gone = await view.mailbox.expunge(uids)
-    return await _withModseq(session, view, len(gone), command.messages is not None, b"EXPUNGE completed")
+    return await withModseq(session, view, len(gone), command.messages is not None, b"EXPUNGE completed")
 
 
-async def _withModseq(session: Imap, view: SelectedView, count: int, isUid: bool, text: bytes) -> bytes:
+async def withModseq(session: Imap, view: SelectedView, count: int, isUid: bool, text: bytes) -> bytes:
     """
     The end of a command that has removed C{count} messages: with HIGHESTMODSEQ (RFC 7162 3.2.7 and 3.2.9), once
     everything is told that this stands for.

@@ -39,8 +39,8 @@ from osxmail.protocols.imap.reading import (
 )
 from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, UidRequired
 from osxmail.protocols.imap.speaking import inLanguage
-from osxmail.protocols.languages import ENGLISH
 from osxmail.protocols.imap.watching import EXPUNGING, Watch, stopWatching
+from osxmail.protocols.languages import ENGLISH
 from osxmail.protocols.replies import fault, imapReply
 from osxmail.protocols.sasl import Doorkeeper, LoggedIn
 from osxmail.protocols.sessions import Disconnected, Ended, GoingAway, SessionEnd, TimedOut

@@ -22,6 +22,7 @@ SIGNS = (b",", b'""', b";", b"a@b:", b"( ", b"=?a?q??= ")
 HARD = [
     *(b"To: " + sign * (15_000 // len(sign)) + b"\r\n\r\nx" for sign in SIGNS),
     PARTS,
+    ("To: " + "ä@ö.test, " * 300 + "\r\n\r\n").encode(),
 ]
 
 

@@ -152,7 +152,7 @@ def _metadataMailbox(cursor: Cursor) -> str:
     """
     A mailbox name, or C{""} for the server.
     """
-    return "" if cursor.takes(b'""') else cursor.mailbox()
+    return cursor.mailbox(mayBeEmpty=True)
 
 
 def parseGetMetadata(cursor: Cursor) -> GetMetadata:

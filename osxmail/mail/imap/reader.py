@@ -402,12 +402,13 @@ class Cursor:
 
     # ----------------------------------------------------------------------------------------------- mailboxes
 
-    def mailbox(self, isNew: bool = False) -> str:
+    def mailbox(self, isNew: bool = False, mayBeEmpty: bool = False) -> str:
         """
         A mailbox name, normalised.
 
         @param isNew: it is to be made: a delimiter at the end, which says that there will be more below, is taken off
             (RFC 3501 6.3.3).
+        @param mayBeEmpty: the empty name stands for the server (RFC 5464 4.2).
         @raise BadName: there can be none of this name.
         """
         raw = self.astring("a mailbox name")
@@ -415,7 +416,7 @@ class Cursor:
             written = decodeMailboxName(raw, self._isUtf8)
             if isNew and written.endswith("/"):
                 written = written[:-1]
-            name = normalizeMailboxName(written)
+            name = "" if mayBeEmpty and not written else normalizeMailboxName(written)
         except (ParseError, LimitExceeded) as error:
             raise BadName(str(error)) from None
         self.nameBefore = "" if name == written else written

@@ -294,7 +294,8 @@ class ImapflowTests(ClientCase):
         state = self.do("state")
         self.assertTrue(state["isCompressed"])
         self.assertIn("QRESYNC", state["enabled"])
-        head = "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        self.assertIn("UTF8=ACCEPT", state["enabled"])
+        head = "Subject: Grüße\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
         text = head + "Zeile ä\r\n" * 20_000
         appended = self.do("append", "INBOX", text, ["\\Seen"])
         self.assertEqual((appended["uid"], appended["destination"]), (1, "INBOX"))

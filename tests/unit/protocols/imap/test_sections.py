@@ -8,9 +8,12 @@ import base64
 import quopri
 import re
 from collections.abc import Sequence
+from email import message_from_bytes, policy
+from email.message import Message as MailMessage
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -24,6 +27,7 @@ from osxmail.protocols.imap.derived import Pace
 from osxmail.protocols.imap.sections import QuickSection, Sections
 from osxmail.store.mailbox import Mailbox
 from osxmail.store.message import Message
+from tests.unit.mail.test_messages import entities
 from tests.unit.protocols.imap.sessions import SessionCase, Turns
 
 CONTENT = bytes(range(256)) * 2000
@@ -334,3 +338,62 @@ class ManyTests(SessionCase):
             ]
             self.assertTrue(said.startswith(b"".join(expected)))
             self.assertEqual(asked, [[1, 2, 3], [4, 5], [6], [7], [8, 9, 10, 11], [12]])
+
+
+class OthersTests(SynchronousTestCase):
+    """
+    Where mail is as it should be, Python's email package sees the same sections.
+    """
+
+    async def letOthers(self) -> None: ...
+
+    def found(self, octets: bytes, items: str) -> list[bytes | None]:
+        """
+        What these sections hold; C{None} for NIL, and what stands in place of a literal.
+        """
+        message: Any = Stored(b"", octets)
+        wanted = parseFetchItems(Cursor([items.encode()])).sections
+        sections = Sections(message, Pace(self.letOthers))
+        found = self.successResultOf(Deferred.fromCoroutine(sections.find(wanted)))
+        return [
+            each.octets if b"{" in each.announcement else each.announcement.rpartition(b" ")[2].replace(b"NIL", b"")
+            for each in found
+        ]
+
+    @settings(deadline=None, max_examples=200)
+    @given(entities)
+    def test_everyPart(self, entity: bytes) -> None:
+        octets = b"From: a@b.test\r\nMIME-Version: 1.0\r\n" + entity
+
+        def visit(part: MailMessage, path: str) -> None:
+            body, decoded, size = self.found(octets, f"(BODY[{path}] BINARY[{path}] BINARY.SIZE[{path}])")
+            assert body is not None and decoded is not None
+            if part.get_content_maintype() == "multipart":
+                # Nothing between the blank line and the first delimiter but the preamble: whole, as it stands.
+                self.assertIn(body, octets)
+                self.assertEqual(decoded, body)
+                for number, child in enumerate(part.get_payload(), 1):
+                    visit(child, f"{path}.{number}")
+            elif part.get_content_type() == "message/rfc822":
+                (inner,) = part.get_payload()
+                self.assertEqual(decoded, body)
+                header, text = self.found(octets, f"(BODY[{path}.HEADER] BODY[{path}.TEXT])")
+                assert header is not None and text is not None
+                self.assertEqual(header + text, body)
+                self.assertIn(b"Subject: inner", header)
+                children = inner.get_payload() if inner.is_multipart() else [inner]
+                if inner.get_content_type() == "message/rfc822":
+                    children = [inner]
+                for number, child in enumerate(children, 1):
+                    visit(child, f"{path}.{number}")
+            else:
+                self.assertEqual(body, part.get_payload().encode("ascii"))
+                self.assertEqual(decoded, part.get_payload(decode=True))
+            self.assertEqual(size, b"%d" % len(decoded))
+            # There are no more parts below than the others see.
+            self.assertEqual(self.found(octets, f"BODY[{path}.99]"), [b""])
+
+        message = message_from_bytes(octets, policy=policy.compat32)
+        parts = message.get_payload() if message.get_content_maintype() == "multipart" else [message]
+        for number, part in enumerate(parts, 1):
+            visit(part, str(number))

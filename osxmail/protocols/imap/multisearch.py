@@ -20,7 +20,7 @@ from osxmail.mail.sequenceset import MAX_NUMBER
 from osxmail.protocols.imap.filters import Reachable, meant
 from osxmail.protocols.imap.progress import Progress
 from osxmail.protocols.imap.results import concerned, correlator, writeExtended
-from osxmail.protocols.imap.searching import found, needFuzzy, refuseReuse, resolved, watch
+from osxmail.protocols.imap.searching import found, needFuzzy, refuseReuse, resolved, save, watch
 from osxmail.protocols.imap.selected import UidRequired
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def multiSearch(session: Imap, command: MultiSearch) -> bytes:
                 await _inOther(session, command, seen.name, place.mailbox)
     except MailError:
         if view is not None and "SAVE" in options.names:
-            view.save(())  # RFC 5182 2.1: after a NO it is empty
+            view.forgetSaved()  # RFC 5182 2.1: after a NO it is empty
         raise
     return b"OK ESEARCH completed"
 
@@ -73,7 +73,7 @@ async def _inSelected(session: Imap, command: MultiSearch) -> None:
     status = await view.mailbox.status()
     await _answer(session, command, key, view.name, status.uidvalidity, view.mailbox, uids)
     if "SAVE" in command.options.names:
-        view.save(sorted(concerned(command.options, indexes)))
+        await save(session, view, concerned(command.options, indexes))
     watch(session, view, key, (), indexes, True, command.options)
 
 

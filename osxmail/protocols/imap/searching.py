@@ -66,7 +66,7 @@ async def search(session: Imap, command: Search) -> bytes:
         watch(session, view, key, (), indexes, command.isUid, options)
     except MailError:
         if options is not None and "SAVE" in options.names:
-            view.save(())  # RFC 5182 2.1: after a NO it is empty
+            view.forgetSaved()  # RFC 5182 2.1: after a NO it is empty
         raise
     return b"OK SEARCH completed"
 
@@ -248,7 +248,32 @@ async def answer(
         isAscending = kind == b"SEARCH"
         await writeExtended(session, correlator(session), isUid, numbers, options, isAscending, highest, scores)
     if "SAVE" in options.names:
-        view.save(sorted(about))
+        await save(session, view, about)
+
+
+async def save(session: Imap, view: SelectedView, indexes: Sequence[int]) -> None:
+    """
+    Let C{$} be these messages from now on (RFC 5182).
+
+    @param indexes: in whatever order.
+    """
+    isKept = bytearray(view.count)
+    for start in range(0, len(indexes), SLICE_MESSAGES):
+        for index in indexes[start : start + SLICE_MESSAGES]:
+            isKept[index] = 1
+        await session.letOthers()
+    saved = array("I")
+    start = isKept.find(1)
+    count = 0
+    while start >= 0:
+        stop = isKept.find(0, start)
+        stop = stop if stop >= 0 else len(isKept)
+        saved.extend(view.uidsOf([start, stop - 1]))
+        start = isKept.find(1, stop)
+        count += 1
+        if count % SLICE_MESSAGES == 0:
+            await session.letOthers()
+    view.saved = saved
 
 
 async def _numbers(session: Imap, view: SelectedView, indexes: Sequence[int], isUid: bool) -> Sequence[int]:

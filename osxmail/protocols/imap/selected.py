@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from osxmail.interfaces import IMailbox, IMailboxListener, ISnapshot
 from osxmail.mail.rights import ALL_RIGHTS
-from osxmail.mail.sequenceset import Range, SequenceSet, merged, rangesOf
+from osxmail.mail.sequenceset import Range, SequenceSet, merged
 from osxmail.protocols.imap.contexts import Contexts
 
 #: Indexes of messages in the view: a C{range} of step one, or a list in ascending order.
@@ -225,14 +225,11 @@ class SelectedView:
         ranges = merged([(each.start, each.stop - 1) for each in (*named, *saved)])
         return [range(low, high + 1) for low, high in ranges]
 
-    def save(self, indexes: Sequence[int]) -> None:
+    def forgetSaved(self) -> None:
         """
-        Let C{$} be these messages from now on.
-
-        @param indexes: ascending.
+        Let C{$} be no message.
         """
-        uids = self._uids
-        self.saved = array("I", [uids[bound] for each in rangesOf(indexes) for bound in each])
+        self.saved = array("I")
 
     def indexesInUids(self, ranges: Sequence[Range]) -> list[range]:
         """

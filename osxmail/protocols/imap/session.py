@@ -278,7 +278,7 @@ class Imap(CompressibleGate):
             reply = await COMMANDS[name].carryOut(self, command)
         except BadCharset as error:
             if error.isSaving and self.view is not None:
-                self.view.save(())
+                self.view.forgetSaved()
             return b"NO [BADCHARSET (%b)] Another charset, please" % " ".join(CHARSETS).encode()
         except BadName as error:
             return f"NO [{error.code}] {name}: {error.text}".encode()

@@ -44,7 +44,7 @@ async def sort(session: Imap, command: Sort) -> bytes:
         watch(session, view, key, command.criteria, indexes, command.isUid, options)
     except MailError:
         if options is not None and "SAVE" in options.names:
-            view.save(())  # RFC 5182 2.1: after a NO it is empty
+            view.forgetSaved()  # RFC 5182 2.1: after a NO it is empty
         raise
     return b"OK SORT completed"
 

@@ -197,6 +197,49 @@ class StabilityTests(SynchronousTestCase):
                 self.assertEqual(client, list(snapshot.uids))
 
 
+class SavedTests(SynchronousTestCase):
+    def test_withOthers(self) -> None:
+        """
+        RFC 5182 5: C{$} alone, and with numbers and UIDs.
+        """
+        view = viewOn(makeSnapshot([10, 20, 30, 40, 50, 60]))
+        self.assertEqual(view.indexRanges(SequenceSet.parse("$"), False), [])
+        view.saved.extend([10, 20, 40, 40])
+        self.assertEqual(view.indexRanges(SequenceSet.parse("$"), False), [range(2), range(3, 4)])
+        self.assertEqual(view.indexRanges(SequenceSet.parse("3,$"), False), [range(4)])
+        self.assertEqual(view.indexRanges(SequenceSet.parse("$,60"), True), [range(2), range(3, 4), range(5, 6)])
+        self.assertRaises(NoSuchNumber, view.indexRanges, SequenceSet.parse("$,7"), False)
+        view.forgetSaved()
+        self.assertEqual(view.indexRanges(SequenceSet.parse("$"), True), [])
+
+    def test_expunged(self) -> None:
+        """
+        RFC 5182 2.1: what vanishes leaves it, and what arrives does not join.
+        """
+        snapshot = makeSnapshot([10, 20, 30])
+        view = viewOn(snapshot)
+        view.saved.extend([10, 30])
+        change(snapshot, {35: 0}, vanished=[20, 30])
+        view.takeExpunged()
+        view.takeArrived()
+        self.assertEqual(view.indexRanges(SequenceSet.parse("$"), False), [range(1)])
+
+    def test_numbersBeyondTheLast(self) -> None:
+        """
+        RFC 7377 2: in a search they are no error.
+        """
+        view = viewOn(makeSnapshot([10, 20, 30]))
+        self.assertEqual(view.indexRanges(SequenceSet.parse("2:9"), False, isSearch=True), [range(1, 3)])
+        self.assertEqual(view.indexRanges(SequenceSet.parse("5:9"), False, isSearch=True), [])
+        self.assertRaises(NoSuchNumber, view.indexRanges, SequenceSet.parse("2:9"), False)
+
+    def test_indexesOf(self) -> None:
+        for uids in ([5, 6, 7], [5, 7, 9]):
+            view = viewOn(makeSnapshot(uids))
+            wanted = [uids[2], 4, uids[0], 10, 8]
+            self.assertEqual(view.indexesOf(wanted), [2, 0])
+
+
 class SliceTests(SynchronousTestCase):
     def test_portions(self) -> None:
         self.assertEqual([list(each) for each in slices([range(5)], 2)], [[0, 1], [2, 3], [4]])

@@ -37,7 +37,7 @@ class KeyTests(SynchronousTestCase):
         return test(snapshot, viewOn(snapshot).located(range(8)))
 
     def test_everyKey(self) -> None:
-        for key, expected in [
+        cases: list[tuple[k.SearchKey, list[int]]] = [
             (k.All(), [1, 2, 3, 4, 5, 6, 7, 8]),
             (k.Flag(SEEN), [1, 2, 4]),
             (k.Not(k.Flag(SEEN)), [3, 5, 6, 7, 8]),
@@ -56,13 +56,25 @@ class KeyTests(SynchronousTestCase):
             (k.Larger(1006), [7, 8]),
             (k.Smaller(1002), [1]),
             (k.Modseq(11), [6]),
-        ]:
+            (k.ArrivedSince(7 * 86400), [7, 8]),
+            (k.Not(k.ArrivedSince(2 * 86400 + 1)), [1, 2]),
+            (k.SaveDateSupported(), [1, 2, 3, 4, 5, 6, 7, 8]),
+            (k.Fuzzy(k.And((k.Flag(SEEN), k.Larger(1002)))), [4]),
+        ]
+        for key, expected in cases:
             with self.subTest(key=key):
                 self.assertEqual(self.search(key), expected)
 
     def test_whatItDoesNotKnow(self) -> None:
-        for key in [k.Text("a"), k.Body("a"), k.Header("from", "a"), k.SentOn(date(1970, 1, 1))]:
-            for outer in [key, k.Not(key), k.Or(k.All(), key), k.And((k.Flag(SEEN), key))]:
+        keys: list[k.SearchKey] = [
+            k.Text("a"),
+            k.Body("a"),
+            k.Header("from", "a"),
+            k.SentOn(date(1970, 1, 1)),
+            k.EmailId("E1"),
+        ]
+        for key in keys:
+            for outer in [key, k.Not(key), k.Fuzzy(key), k.Or(k.All(), key), k.And((k.Flag(SEEN), key))]:
                 with self.subTest(key=outer):
                     self.assertIsNone(compiled(outer, ()))
 

@@ -258,6 +258,14 @@ class IMailStore(Interface):
         Of the server: see L{IMailbox.annotations}.
         """
 
+    def annotationsOf(
+        mailboxIds: Sequence[int], owner: str, entries: Sequence[str]
+    ) -> Deferred[dict[int, dict[str, bytes]]]:
+        """
+        These entries of many mailboxes at once: see L{IMailbox.annotations}.  A mailbox without one is not in the
+        answer, nor is C{/private/specialuse}, which the mailbox's status has.
+        """
+
     def setAnnotations(owner: str, values: Mapping[str, bytes | None], author: str = "") -> Deferred[None]:
         """
         Of the server: see L{IMailbox.setAnnotations}.

@@ -7,7 +7,11 @@ The special use of one's own mailbox is one of them, /private/specialuse (RFC 61
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections.abc import Mapping, Sequence
+
+import apsw
 
 from osxmail.errors import LimitExceeded, NoSuchMailbox
 from osxmail.mail.acceptance import Annotations
@@ -78,6 +82,29 @@ def _specialUse(txn: Transaction, mailboxId: int, owner: str) -> str:
         (mailboxId, owner),
     ).fetchone()
     return "" if row is None else str(row[0])
+
+
+def readManyAnnotations(
+    txn: Transaction, mailboxIds: Sequence[int], owner: str, entries: Sequence[str]
+) -> dict[int, dict[str, bytes]]:
+    """
+    See L{osxmail.interfaces.IMailStore.annotationsOf}.
+    """
+    if not mailboxIds:
+        return {}
+    wanted = frozenset(entries)
+    names = sorted({_split(entry, owner)[1] for entry in entries})
+    found: dict[int, dict[str, bytes]] = {}
+    for mailboxId, kept, name, value in txn.execute(
+        """SELECT mailbox_id, owner, entry, value FROM annotation
+            WHERE mailbox_id IN (SELECT value FROM carray(?)) AND owner IN ('', ?)
+                AND entry IN (SELECT value FROM json_each(?))""",
+        (apsw.carray(array("q", mailboxIds)), owner, json.dumps(names)),
+    ):
+        entry = ("/private" if kept else "/shared") + name
+        if entry in wanted:
+            found.setdefault(mailboxId, {})[entry] = bytes(value)
+    return found
 
 
 def setAnnotations_txn(txn: Transaction, mailboxId: int, owner: str, values: Mapping[str, bytes | None]) -> None:

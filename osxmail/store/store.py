@@ -35,7 +35,7 @@ from osxmail.store.accountrows import (
     removeAccount_txn,
     sharedAccount_txn,
 )
-from osxmail.store.annotations import SERVER
+from osxmail.store.annotations import SERVER, readManyAnnotations
 from osxmail.store.connection import Transaction
 from osxmail.store.database import Database
 from osxmail.store.incoming import Incoming
@@ -307,6 +307,14 @@ class Store:
         See L{IMailStore.annotations}.
         """
         return self.parts.readAnnotations(SERVER, owner, entries, depth, maxOctets)
+
+    def annotationsOf(
+        self, mailboxIds: Sequence[int], owner: str, entries: Sequence[str]
+    ) -> Deferred[dict[int, dict[str, bytes]]]:
+        """
+        See L{IMailStore.annotationsOf}.
+        """
+        return self.database.read(lambda txn: readManyAnnotations(txn, mailboxIds, owner, entries), isSingle=True)
 
     def setAnnotations(self, owner: str, values: Mapping[str, bytes | None], author: str = "") -> Deferred[None]:
         """

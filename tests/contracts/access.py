@@ -311,6 +311,17 @@ class AnnotationContract(StoreTools):
         await self.assertFailure(self.inbox.setAnnotations("alice-id", large), LimitExceeded)
 
     @asynchronous
+    async def test_ofManyAtOnce(self):
+        archive = await self.account.mailbox("Archive")
+        await self.inbox.setAnnotations("alice-id", {"/shared/a": b"1", "/private/a": b"2", "/private/b": b"3"})
+        await archive.setAnnotations("bob-id", {"/shared/b": b"4", "/private/a": b"5"})
+        ids = [self.inbox.mailboxId, archive.mailboxId]
+        found = await self.store.annotationsOf(ids, "alice-id", ("/private/a", "/shared/b"))
+        self.assertEqual(found, {ids[0]: {"/private/a": b"2"}, ids[1]: {"/shared/b": b"4"}})
+        self.assertEqual(await self.store.annotationsOf(ids[1:], "alice-id", ("/shared/a",)), {})
+        self.assertEqual(await self.store.annotationsOf([], "alice-id", ("/shared/a",)), {})
+
+    @asynchronous
     async def test_goWithTheMailbox(self):
         work = await self.account.createMailbox("Work")
         await work.setAnnotations("alice-id", {"/shared/comment": b"x"})

@@ -16,7 +16,7 @@ from osxmail.mail.imap.command import ListMailboxes, Status
 from osxmail.mail.imap.response import renderListing, renderStatus
 from osxmail.mail.mailboxname import INBOX, Pattern, parents
 from osxmail.protocols.imap.access import ANY_RIGHT, renderMyRights
-from osxmail.protocols.imap.metadata import listedEntries
+from osxmail.protocols.imap.metadata import ListedEntries
 from osxmail.protocols.imap.namespaces import OTHERS, SHARED, Seen, canonicalName
 from osxmail.protocols.imap.statusitems import statusValues
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SLICE_MAILBOXES = 500
 #: Characters of patterns that are matched without letting others have their turn.
 SLICE_MATCHED = 20_000
+#: Mailboxes whose annotations are read at once: a megabyte each is the most that they can have.
+ANNOTATED_AT_ONCE = 50
 #: Mailboxes of others that one LIST looks at.
 MAX_LISTED = 200_000
 
@@ -184,18 +186,22 @@ class _Listing:
         session, command, below = self._session, self._command, self._below
         hasChildInfo = "SUBSCRIBED" in command.select
         hasMore = bool(command.statusItems or command.entries or "MYRIGHTS" in command.wanted)
-        for count, name in enumerate(self._names, 1):
-            if name in self._matched and (self._isSelected(name) or name in below):
-                childInfo = ("SUBSCRIBED",) if hasChildInfo and name in below else ()
-                session.write(renderListing(b"LIST", self._attributes(name), name, childInfo, session.isUtf8))
-                seen = self._seen.get(name)
-                if hasMore and seen is not None:
-                    await self._writeMore(seen)
-            if count % SLICE_MAILBOXES == 0:
+        names = [name for name in self._names if name in self._matched and (self._isSelected(name) or name in below)]
+        entries = ListedEntries(session, command.entries)
+        for count, name in enumerate(names):
+            if count % SLICE_MAILBOXES == 0 and count:
                 await session.drain()
                 await session.letOthers()
+            if command.entries and count % ANNOTATED_AT_ONCE == 0:
+                part = names[count : count + ANNOTATED_AT_ONCE]
+                await entries.read([self._seen[each] for each in part if each in self._seen])
+            childInfo = ("SUBSCRIBED",) if hasChildInfo and name in below else ()
+            session.write(renderListing(b"LIST", self._attributes(name), name, childInfo, session.isUtf8))
+            seen = self._seen.get(name)
+            if hasMore and seen is not None:
+                await self._writeMore(seen, entries)
 
-    async def _writeMore(self, seen: Seen) -> None:
+    async def _writeMore(self, seen: Seen, entries: ListedEntries) -> None:
         """
         RFC 5819, RFC 8440 and RFC 9590: more responses for each mailbox that is there.
         """
@@ -209,7 +215,7 @@ class _Listing:
             values = await statusValues(session, seen.status, mailbox, command.statusItems)
             session.write(renderStatus(seen.name, values, session.isUtf8))
         if command.entries:
-            session.write(await listedEntries(session, seen, command.entries))
+            session.write(entries.render(seen))
 
     def _isSelected(self, name: str) -> bool:
         select = self._command.select

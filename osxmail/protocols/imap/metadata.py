@@ -5,7 +5,7 @@ Annotations (RFC 5464): GETMETADATA, SETMETADATA, and what others have changed; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from osxmail.errors import LimitExceeded, NotAllowed
@@ -137,16 +137,38 @@ def _specialUse(session: Imap, place: Place, value: bytes | None) -> bytes:
     raise _NoSuchUse
 
 
-async def listedEntries(session: Imap, seen: Seen, entries: tuple[str, ...]) -> bytes:
+class ListedEntries:
     """
-    The METADATA response of a LIST (RFC 9590 4); C{b""} where the annotations may not be seen.
+    The METADATA responses of one LIST (RFC 9590 4): annotations are read for several mailboxes at once.
     """
-    if not _isReadable(seen.rights):
-        return b""
-    account = session.ownAccount()
-    mailbox = account.mailboxAt(seen.status.mailboxId)
-    found = (await mailbox.annotations(account.accountId, entries, 0, None)).values
-    return _render(session, seen.name, [(entry, found.get(entry)) for entry in entries])
+
+    def __init__(self, session: Imap, entries: tuple[str, ...]) -> None:
+        self._session = session
+        self._entries = entries
+        self._found: dict[int, dict[str, bytes]] = {}
+
+    async def read(self, mailboxes: Sequence[Seen]) -> None:
+        """
+        These come next.
+        """
+        session = self._session
+        self._found = await session.factory.store.annotationsOf(
+            [seen.status.mailboxId for seen in mailboxes if _isReadable(seen.rights)],
+            session.ownAccount().accountId,
+            self._entries,
+        )
+
+    def render(self, seen: Seen) -> bytes:
+        """
+        The response of one of them; C{b""} where the annotations may not be seen.
+        """
+        if not _isReadable(seen.rights):
+            return b""
+        found: dict[str, bytes] = self._found.get(seen.status.mailboxId, {})
+        use = seen.status.specialUse
+        if use and seen.accountId == self._session.ownAccount().accountId:
+            found = {**found, SPECIAL_USE: use.encode("ascii")}
+        return _render(self._session, seen.name, [(entry, found.get(entry)) for entry in self._entries])
 
 
 # ------------------------------------------------------------------------------------------- others' changes

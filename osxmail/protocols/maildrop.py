@@ -19,8 +19,9 @@ from osxmail.interfaces import IMailbox, IMailboxListener, IMessage
 #: Messages that are read in one hop when a client takes one after the other, and their octets.
 READ_AHEAD = 64
 READ_AHEAD_OCTETS = 262_144
-#: When so many of them are left, the next ones are read.
-READ_AGAIN = 16
+#: When no more of them are left, the next ones are read.
+READ_AGAIN = 32
+READ_AGAIN_OCTETS = READ_AHEAD_OCTETS // 2
 #: Larger ones are not read ahead.
 SMALL_OCTETS = 16_384
 
@@ -194,9 +195,12 @@ class Shelf:
             numbers = self._following(number + 1, number) if inTurn else range(number, number + 1)
             self._ahead = await self._read(numbers)
             return self._ahead.pop(number, None)
-        if len(self._ahead) <= READ_AGAIN and inTurn and not self._coming:
+        if len(self._ahead) <= READ_AGAIN and inTurn and not self._coming and self._aheadOctets() <= READ_AGAIN_OCTETS:
             self._readOn(max(self._ahead, default=number) + 1)
         return message
+
+    def _aheadOctets(self) -> int:
+        return sum(map(self._listing.size, self._ahead))
 
     def _following(self, start: int, first: int) -> range:
         """

@@ -6,8 +6,7 @@ where that has forgotten, out of the UIDs that are missing; and what has changed
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -76,17 +75,33 @@ async def tellVanished(
         beyond = [(max(low, matchedUid + 1), high) for low, high in ranges if high > matchedUid]
         gaps = view.gapsIn(beyond)
     else:
-        gaps = iter(rangesOf([uid for uid in _within(expunged, ranges) if view.indexOf(uid) < 0]))
+        # What this session still has, it is told of later, by VANISHED without EARLIER.
+        gaps = view.gapsIn(_common(_rangesOf(expunged), ranges))
     while part := list(islice(gaps, SLICE_RANGES)):
         session.write(b"* VANISHED (EARLIER) %b\r\n" % renderRanges(part))
         await session.drain()
         await session.letOthers()
 
 
-def _within(uids: Sequence[int], ranges: Sequence[Range]) -> Iterator[int]:
-    for low, high in ranges:
-        start = bisect_right(uids, low - 1)
-        yield from uids[start : bisect_right(uids, high, start)]
+def _rangesOf(uids: Sequence[int]) -> Iterator[Range]:
+    for start in range(0, len(uids), SLICE_MESSAGES):
+        yield from rangesOf(uids[start : start + SLICE_MESSAGES])
+
+
+def _common(left: Iterable[Range], right: Iterable[Range]) -> Iterator[Range]:
+    """
+    What two ascending sets have in common.
+    """
+    others = iter(right)
+    other = next(others, None)
+    for low, high in left:
+        while other is not None and other[1] < low:
+            other = next(others, None)
+        while other is not None and other[0] <= high:
+            yield max(low, other[0]), min(high, other[1])
+            if other[1] > high:
+                break
+            other = next(others, None)
 
 
 def _matchedUid(view: SelectedView, resync: Resync) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from attrs import frozen
@@ -353,7 +353,7 @@ class SelectedView:
         """
         return self.modseq if self.isInStep else min(self.modseq, self._expungedModseq)
 
-    def gapsIn(self, ranges: Sequence[Range]) -> Iterator[Range]:
+    def gapsIn(self, ranges: Iterable[Range]) -> Iterator[Range]:
         """
         The UIDs of these ranges that the view does not have, as ascending ranges.
 

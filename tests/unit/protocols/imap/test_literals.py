@@ -10,7 +10,7 @@ import re
 from osxmail.protocols.imap.commands import COMMANDS
 from tests.unit.protocols.imap.sessions import Client, SessionCase
 
-#: Commands with a string, a string being what stands between ‹ and ›.  For those with ‹‹ and ›› no atom may stand.  None
+#: Commands with strings, which stand between ‹ and ›; between ‹‹ and ››, where no atom may stand.  None
 #: of the commands changes anything that another one of them sees.
 SAMPLES = """
 APPEND ‹Nowhere› {1+}*x

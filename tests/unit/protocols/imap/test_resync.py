@@ -36,6 +36,15 @@ class GapTests(SynchronousTestCase):
         self.assertEqual(merged(gaps), tuple(gaps))
 
     @settings(deadline=None, max_examples=200)
+    @given(RANGES, RANGES)
+    def test_common(self, left: tuple[tuple[int, int], ...], right: tuple[tuple[int, int], ...]) -> None:
+        numbers = [
+            {uid for low, high in ranges for uid in range(low, high + 1)}
+            for ranges in (left, right, tuple(resync._common(left, right)))
+        ]
+        self.assertEqual(numbers[2], numbers[0] & numbers[1])
+
+    @settings(deadline=None, max_examples=200)
     @given(UIDS.filter(bool), st.sets(st.integers(1, 60)), st.data())
     def test_matched(self, uids: list[int], gone: set[int], data: st.DataObject) -> None:
         """

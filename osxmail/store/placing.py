@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apsw
 from attrs import define, field, frozen
@@ -78,6 +79,11 @@ class Placed:
         return Delta(last, None, columnsOf(self.rows), array("I"), first - 1)
 
 
+_COLUMNS = """m.id, m.uidnext, m.highestmodseq, m.uidvalidity, m.account_id, q.octets, q.messages, q.limit_octets,
+    q.limit_messages, q.set_octets, q.set_messages"""
+_TABLES = "mailbox m JOIN quota q ON q.account_id = m.account_id"
+
+
 class Placing:
     """
     What a batch appends: read the mailboxes' rows once (L{load_txn}), give places in memory (L{place}), write
@@ -99,14 +105,19 @@ class Placing:
         wanted = array("q", [each for each in mailboxIds if each not in self._places])
         if not wanted:
             return
-        row = txn.execute(
-            """SELECT json_group_array(json_array(m.id, m.uidnext, m.highestmodseq, m.uidvalidity, m.account_id,
-                    q.octets, q.messages, q.limit_octets, q.limit_messages, q.set_octets, q.set_messages))
-                FROM mailbox m JOIN quota q ON q.account_id = m.account_id
-                WHERE m.id IN (SELECT value FROM carray(?))""",
-            (apsw.carray(wanted),),
-        ).fetchone()
-        for mailboxId, uidnext, modseq, uidvalidity, account, *numbers in jsonNumbers(row[0]):
+        rows: Sequence[Sequence[Any]]
+        if len(wanted) == 1:
+            # As it is for who stores one message after the other: a fifth of the time.
+            row = txn.execute(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE m.id = ?", (wanted[0],)).fetchone()
+            rows = [row] if row is not None else []
+        else:
+            text = txn.execute(
+                f"""SELECT json_group_array(json_array({_COLUMNS})) FROM {_TABLES}
+                    WHERE m.id IN (SELECT value FROM carray(?))""",
+                (apsw.carray(wanted),),
+            ).fetchone()[0]
+            rows = jsonNumbers(text)
+        for mailboxId, uidnext, modseq, uidvalidity, account, *numbers in rows:
             quota = self._quotas.get(account)
             if quota is None:
                 quota = self._quotas[account] = _Quota(*numbers)
@@ -192,29 +203,7 @@ class Placing:
                 (mailbox_id, uid, octets_id, prefix, modseq, flags, internal_date, size, saved_date)""",
             [row for mailboxId in changed for row in self._places[mailboxId].rows],
         )
-        mailboxes = []
-        for mailboxId in changed:
-            place = self._places[mailboxId]
-            mailboxes.append(
-                (mailboxId, place.uidnext, place.modseq, place.messages, place.unseen, place.deleted, place.octets)
-            )
-        txn.execute(
-            """UPDATE mailbox SET uidnext = new.value ->> 1, highestmodseq = new.value ->> 2,
-                    messages = messages + (new.value ->> 3), unseen = unseen + (new.value ->> 4),
-                    deleted = deleted + (new.value ->> 5), octets = mailbox.octets + (new.value ->> 6)
-                FROM json_each(?) AS new WHERE mailbox.id = new.value ->> 0""",
-            (json.dumps(mailboxes),),
-        )
-        quotas = [
-            (account, quota.newOctets, quota.newMessages)
-            for account, quota in self._quotas.items()
-            if quota.newMessages
-        ]
-        txn.execute(
-            """UPDATE quota SET octets = quota.octets + (new.value ->> 1), messages = messages + (new.value ->> 2)
-                FROM json_each(?) AS new WHERE quota.account_id = new.value ->> 0""",
-            (json.dumps(quotas),),
-        )
+        self._writeCounts_txn(txn, changed)
         return [
             Placed(
                 mailboxId,
@@ -225,3 +214,41 @@ class Placing:
             )
             for mailboxId in changed
         ]
+
+    def _writeCounts_txn(self, txn: Transaction, changed: list[int]) -> None:
+        mailboxes = []
+        for mailboxId in changed:
+            place = self._places[mailboxId]
+            mailboxes.append(
+                (mailboxId, place.uidnext, place.modseq, place.messages, place.unseen, place.deleted, place.octets)
+            )
+        quotas = [
+            (account, quota.newOctets, quota.newMessages)
+            for account, quota in self._quotas.items()
+            if quota.newMessages
+        ]
+        if len(mailboxes) == 1:
+            txn.execute(
+                """UPDATE mailbox SET uidnext = ?2, highestmodseq = ?3, messages = messages + ?4, unseen = unseen + ?5,
+                        deleted = deleted + ?6, octets = octets + ?7 WHERE id = ?1""",
+                mailboxes[0],
+            )
+        else:
+            txn.execute(
+                """UPDATE mailbox SET uidnext = new.value ->> 1, highestmodseq = new.value ->> 2,
+                        messages = messages + (new.value ->> 3), unseen = unseen + (new.value ->> 4),
+                        deleted = deleted + (new.value ->> 5), octets = mailbox.octets + (new.value ->> 6)
+                    FROM json_each(?) AS new WHERE mailbox.id = new.value ->> 0""",
+                (json.dumps(mailboxes),),
+            )
+        if len(quotas) == 1:
+            txn.execute(
+                "UPDATE quota SET octets = octets + ?2, messages = messages + ?3 WHERE account_id = ?1", quotas[0]
+            )
+        elif quotas:
+            txn.execute(
+                """UPDATE quota SET octets = quota.octets + (new.value ->> 1),
+                        messages = messages + (new.value ->> 2)
+                    FROM json_each(?) AS new WHERE quota.account_id = new.value ->> 0""",
+                (json.dumps(quotas),),
+            )

@@ -112,9 +112,11 @@ class Index:
 
     def remove(self, account: int) -> Deferred[None]:
         """
-        Throw an account's index away.
+        Throw an account's index away.  Never fails: what is left is removed at the next start.
         """
-        return self._pool.run(removeIndex, self.path(account))
+        return self._pool.run(removeIndex, self.path(account)).addErrback(
+            lambda failure: log.warn("{event}", event="index.left", account=account, reason=str(failure.value))
+        )
 
     # ----------------------------------------------------------------------------------------- in the threads
 

@@ -5,7 +5,7 @@ The file of an account's index: a SQLite database of its own, which can be made 
 It is written without waiting for the disk, so that after a crash of the whole machine nobody knows what is in it.  So
 it says itself whether it may be trusted: before the first change it is marked, durably, with this boot of the machine,
 and once all of it is on disk the mark is taken away.  A file with the mark of another boot, of another version, with a
-later counter than the store's, or that is damaged, is thrown away.
+later counter than the store's, that is a copy, or that is damaged, is thrown away.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SCHEMA = """
 -- One row.  boot: '', or the boot of the machine in which it was changed since all of it was on disk.
 -- octets: the last id of octets that the store had given when it was changed.
-CREATE TABLE state (version INTEGER NOT NULL, boot TEXT NOT NULL, octets INTEGER NOT NULL);
+-- inode: of this file; a copy, which may have been made while somebody wrote, has another.
+CREATE TABLE state (version INTEGER NOT NULL, boot TEXT NOT NULL, octets INTEGER NOT NULL, inode INTEGER NOT NULL);
 
 -- How far each mailbox is in the index: up to these UIDs, all messages that were there.
 CREATE TABLE progress (
@@ -91,9 +92,15 @@ def removeIndex(path: Path) -> None:
             os.unlink(f"{path}{suffix}")
 
 
-def _isTrusted(connection: apsw.Connection, octets: int, boot: str) -> bool:
-    row = connection.execute("SELECT version, boot, octets FROM state").fetchone()
-    return row is not None and row[0] == VERSION and row[1] in ("", boot or None) and row[2] <= octets
+def _isTrusted(connection: apsw.Connection, path: Path, octets: int, boot: str) -> bool:
+    row = connection.execute("SELECT version, boot, octets, inode FROM state").fetchone()
+    return (
+        row is not None
+        and row[0] == VERSION
+        and row[1] in ("", boot or None)
+        and int(str(row[2])) <= octets
+        and row[3] == os.stat(path).st_ino
+    )
 
 
 def openForReading(path: Path, octets: int, boot: str) -> apsw.Connection | None:
@@ -111,7 +118,7 @@ def openForReading(path: Path, octets: int, boot: str) -> apsw.Connection | None
     try:
         _prepare(connection)
         connection.execute("PRAGMA query_only = 1").fetchall()
-        if _isTrusted(connection, octets, boot):
+        if _isTrusted(connection, path, octets, boot):
             return connection
     except BaseException:
         connection.close()
@@ -135,7 +142,7 @@ def openForWriting(path: Path, octets: int, boot: str) -> apsw.Connection:
         try:
             connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
             _prepare(connection)
-            if _isTrusted(connection, octets, boot):
+            if _isTrusted(connection, path, octets, boot):
                 _mark(connection, boot)
                 return connection
         except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError):
@@ -151,7 +158,9 @@ def openForWriting(path: Path, octets: int, boot: str) -> apsw.Connection:
         _prepare(connection)
         with connection:
             connection.execute(_SCHEMA).fetchall()
-            connection.execute("INSERT INTO state VALUES (?, '?', ?)", (VERSION, octets)).fetchall()
+            # Marked from the beginning, by a boot that never was: a file that is not whole is never trusted.
+            row = (VERSION, "?", octets, os.stat(path).st_ino)
+            connection.execute("INSERT INTO state VALUES (?, ?, ?, ?)", row).fetchall()
         _mark(connection, boot)
     except BaseException:
         connection.close()

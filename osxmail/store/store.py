@@ -272,16 +272,16 @@ class Store:
         See L{IMailStore.removeAccount}.
         """
 
-        def write_txn(txn: Transaction) -> None:
+        def write_txn(txn: Transaction) -> int:
             row = findAccount_txn(txn, accountId)
             if row is None:
                 raise NoSuchAccount(accountId)
             mailboxIds = removeAccount_txn(txn, row)
             txn.afterCommit(self.parts.accessChanged)
             txn.afterCommit(lambda: self.parts.shelf.gone(mailboxIds))
-            txn.afterCommit(lambda: self.index.remove(row))
+            return row
 
-        return self.database.write(write_txn)
+        return self.database.write(write_txn).addCallback(self.index.remove)
 
     def forgetRights(self, address: Address) -> Deferred[None]:
         """

@@ -465,7 +465,8 @@ class Imap(CompressibleGate):
     # ---------------------------------------------------------------------------------------------- last words
 
     def notLetIn(self, why: str) -> bytes:
-        return f"* BYE {why}\r\n".encode()
+        # RFC 5530 3: so that a program comes again later, and does not ask for another password.
+        return f"* BYE [UNAVAILABLE] {why}\r\n".encode()
 
     def lastWords(self, end: SessionEnd) -> bytes:
         words = f"* BYE {end.why}\r\n".encode()

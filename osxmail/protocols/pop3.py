@@ -116,7 +116,9 @@ class POP3(POPSession):
         EXPIRE (RFC 2449 6.7): remember what was fetched today, remove what was fetched so many days ago.
         """
         mailbox = self._mailbox
-        await mailbox.noteFetched(self._drop.fetchedUids)
+        fetched = self._drop.fetchedUids
+        if fetched:
+            await mailbox.noteFetched(fetched)
         while True:
             uids = await mailbox.fetchedBefore(days * DAY_SECONDS, EXPIRED_AT_ONCE)
             if not uids:

@@ -457,7 +457,7 @@ class ExpiryTests(POP3Case):
             await put(self.store, self.inbox, b"x\r\n")
         await self.fetch(1, 2, 3)
         await self.inbox.remove([1, 2])
-        await self.fetch()
+        await self.fetch(1)
         rows = await self.store.database.read(lambda txn: txn.execute("SELECT uid FROM fetched_by_pop").fetchall())
         self.assertEqual(rows, [(3,)])
 

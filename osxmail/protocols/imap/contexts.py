@@ -247,7 +247,11 @@ async def tellItems(session: Imap, uids: Sequence[int], items: FetchItems) -> No
     """
     from osxmail.protocols.imap.fetch import fetch
 
-    await fetch(session, Fetch(SequenceSet(tuple(rangesOf(uids))), items, isUid=True))
+    try:
+        await fetch(session, Fetch(SequenceSet(tuple(rangesOf(uids))), items, isUid=True))
+    except MailError as error:
+        # The client can ask for it, and hears then why it is not to be had.
+        session.log.warn("{event}", event="notify.unreadable", session=session.sessionId, reason=str(error))
 
 
 async def cancelUpdate(session: Imap, command: CancelUpdate) -> bytes:

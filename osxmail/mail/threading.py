@@ -85,12 +85,43 @@ def rendered(found: Threads, numberOf: Callable[[int], int] | None = None) -> It
     """
     uids, depths = found.uids, found.depths
     count = len(uids)
+    out: list[bytes] = []
+    written = start = 0
+    while start < count:
+        end = start + 1
+        while end < count and depths[end]:
+            end += 1
+        if end - start > RENDERED_AT_ONCE:
+            yield b"".join(out)
+            out, written = [], 0
+            yield from _renderedForked(uids[start:end], depths[start:end], numberOf)
+        elif depths[end - 1] != end - start - 1 or not uids[start]:
+            out += _renderedForked(uids[start:end], depths[start:end], numberOf)
+        else:
+            # As deep as there are messages: each answers the one before, or it is alone.
+            numbers = uids[start:end] if numberOf is None else map(numberOf, uids[start:end])
+            out.append(b"(" + b" ".join([b"%d" % number for number in numbers]) + b")")
+        written += end - start
+        if written >= RENDERED_AT_ONCE:
+            yield b"".join(out)
+            out, written = [], 0
+        start = end
+    if out:
+        yield b"".join(out)
+
+
+def _renderedForked(
+    uids: Sequence[int], depths: Sequence[int], numberOf: Callable[[int], int] | None
+) -> Iterator[bytes]:
+    """
+    One thread.
+    """
     isForked = yield from _forks(depths)
     out: list[bytes] = []
     opened: list[int] = []  # the depths at which a parenthesis is open
     path: list[int] = []  # the messages above, by depth
-    for index in range(count):
-        uid, depth = uids[index], depths[index]
+    for index, uid in enumerate(uids):
+        depth = depths[index]
         while opened and opened[-1] >= depth:
             opened.pop()
             out.append(b")")
@@ -112,8 +143,7 @@ def rendered(found: Threads, numberOf: Callable[[int], int] | None = None) -> It
             yield b"".join(out)
             out = []
     out.append(b")" * len(opened))
-    if count:
-        yield b"".join(out)
+    yield b"".join(out)
 
 
 def _forks(depths: Sequence[int]) -> Generator[bytes, None, bytearray]:

@@ -4,6 +4,7 @@ Tests for L{osxmail.mail.threading}.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from hypothesis import given, settings
@@ -197,6 +198,21 @@ class RenderedTests(SynchronousTestCase):
     def test_numbers(self) -> None:
         found = threads(keysOf([("a", (), "x", False, 1), ("b", ("a",), "x", True, 2)]), "REFS")
         self.assertEqual(b"".join(rendered(found, lambda uid: uid * 10)), b"(10 20)")
+
+    def test_pieces(self) -> None:
+        """
+        Many threads come in pieces too.
+        """
+        count = 5 * RENDERED_AT_ONCE
+        messages: list[Message] = [(str(number), (), "", False, number) for number in range(count)]
+        found = threads(keysOf(messages), "REFS")
+        pieces = [piece for piece in rendered(found) if piece]
+        self.assertEqual(len(pieces), 5)
+        self.assertEqual(b"".join(pieces), b"".join(b"(%d)" % (number + 1) for number in range(count)))
+        forked = Threads(array("I", [1, 2, 3] * 1_000), array("I", [0, 1, 1] * 1_000))
+        pieces = [piece for piece in rendered(forked) if piece]
+        self.assertLessEqual(len(pieces), 4)
+        self.assertEqual(b"".join(pieces), b"(1 (2)(3))" * 1_000)
 
     def test_unknown(self) -> None:
         self.assertRaises(ValueError, threads, keysOf([]), "GUESS")

@@ -151,7 +151,7 @@ class Pattern:
     nothing to backtrack, whatever the pattern.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_inboxText", "_text")
 
     def __init__(self, text: str) -> None:
         """
@@ -166,6 +166,9 @@ class Pattern:
         if first.upper() == INBOX:
             text = INBOX + delimiter + rest
         self._text = text
+        # For names below INBOX: what stands before the first wildcard may be the beginning of INBOX in any case.
+        start = re.split("[*%/]", text, maxsplit=1)[0]
+        self._inboxText = start.upper() + text[len(start) :] if INBOX.startswith(start.upper()) else text
 
     @property
     def text(self) -> str:
@@ -185,6 +188,8 @@ class Pattern:
             return DELIMITER not in name
         if name == INBOX:
             text = text.upper()
+        elif name.startswith(INBOX + DELIMITER):
+            text = self._inboxText
         if "*" not in text and "%" not in text:
             return text == name
         places: dict[str, int] = {}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, gatherResults
 from zope.interface import implementer
 
 from osxmail.errors import InUse, LimitExceeded, MailError, NoSuchAccount, NoSuchMailbox
@@ -195,13 +195,19 @@ class Account:
         name, newName = normalizeMailboxName(name), normalizeMailboxName(newName)
         now = self._parts.now()
 
-        def write_txn(txn: Transaction) -> None:
+        def write_txn(txn: Transaction) -> list[int]:
             changed = renameMailbox_txn(txn, self._row, name, newName, now)
             self._tellWatchers_txn(txn)
             txn.afterCommit(self._parts.accessChanged)
             txn.afterCommit(lambda: self._parts.shelf.changed(changed))
+            return changed
 
-        return self._parts.database.write(write_txn)
+        def written(changed: list[int]) -> Deferred[None] | None:
+            waits = [wait for each in changed if (wait := self._parts.shelf.caughtUp(each)) is not None]
+            return gatherResults(waits).addCallback(lambda _: None) if waits else None
+
+        # Whoever has it selected is told of messages that have moved.
+        return self._parts.database.write(write_txn).addCallback(written)
 
     def quota(self) -> Deferred[Quota]:
         """

@@ -54,12 +54,22 @@ def findAccount_txn(txn: Transaction, accountId: str) -> int | None:
 
 def _insertAccount_txn(txn: Transaction, accountId: str, address: str, now: float) -> int:
     txn.execute(
-        "INSERT INTO account (identifier, address, key, created) VALUES (?, ?, ?, ?)",
-        (accountId, address, Address.parse(address).key if address else "", now),
+        "INSERT INTO account (identifier, address, key, created) VALUES (?, ?, '', ?)", (accountId, address, now)
     )
     account = txn.lastRowId
+    if address:
+        setAddress_txn(txn, account, Address.parse(address))
     txn.execute("INSERT INTO quota (account_id, octets, messages, limit_octets) VALUES (?, 0, 0, 0)", (account,))
     return account
+
+
+def setAddress_txn(txn: Transaction, account: int, address: Address) -> None:
+    """
+    The account is found by this address from now on, and no other is: who had it before has another one by now, which
+    the next login tells, or has left.
+    """
+    txn.execute("UPDATE account SET key = '' WHERE key = ? AND id <> ?", (address.key, account))
+    txn.execute("UPDATE account SET address = ?, key = ? WHERE id = ?", (str(address), address.key, account))
 
 
 def sharedAccount_txn(txn: Transaction, now: float) -> int:

@@ -33,6 +33,7 @@ from osxmail.store.accountrows import (
     findAccount_txn,
     makeAccount_txn,
     removeAccount_txn,
+    setAddress_txn,
     sharedAccount_txn,
 )
 from osxmail.store.annotations import SERVER, readManyAnnotations
@@ -176,16 +177,16 @@ class Store:
         return Deferred.fromCoroutine(self._account(accountId, address))
 
     async def _account(self, accountId: str, address: Address) -> IAccount:
-        account = await self.existingAccount(accountId)
-        if account is not None and account.address == str(address):
-            return account
+        known = await self._accounts("identifier = ? AND address = ? AND key = ?", (accountId, str(address), address.key))
+        if known:
+            return known[0]
 
         def write_txn(txn: Transaction) -> int:
             row = findAccount_txn(txn, accountId)
             if row is None:
                 return makeAccount_txn(txn, accountId, str(address), self._now())
             # The directory has given its owner another one.
-            txn.execute("UPDATE account SET address = ?, key = ? WHERE id = ?", (str(address), address.key, row))
+            setAddress_txn(txn, row, address)
             return row
 
         return Account(self.parts, accountId, await self.database.write(write_txn), str(address))

@@ -136,6 +136,19 @@ class AccessContract(StoreTools):
         self.assertEqual([each.accountId for each in await self.store.accountsAfter("", 10)], ["alice-2", "bob-id"])
 
     @asynchronous
+    async def test_addressThatChangesHands(self):
+        """
+        Bob's address goes to Alice; Bob is found by his new one as soon as he comes.
+        """
+        await self.store.account("bob-id", BOB)
+        await self.store.account("alice-id", BOB)
+        self.assertEqual((await self.store.accountWithAddress(BOB)).accountId, "alice-id")
+        self.assertEqual([each.accountId for each in await self.store.accountsAfter("", 10)], ["alice-id"])
+        await self.store.account("bob-id", ALICE)
+        self.assertEqual((await self.store.accountWithAddress(ALICE)).accountId, "bob-id")
+        self.assertEqual((await self.store.accountWithAddress(BOB)).accountId, "alice-id")
+
+    @asynchronous
     async def test_removedAccount(self):
         """
         Who gets the address of somebody who left has nothing of what that one could do.

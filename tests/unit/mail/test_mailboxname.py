@@ -111,6 +111,11 @@ class PatternTests(SynchronousTestCase):
             ("inbox", "INBOX", True),
             ("inb%", "INBOX", True),
             ("InBox/%", "INBOX/x", True),
+            ("inb*", "INBOX/x", True),
+            ("inbox*", "INBOX/x", True),
+            ("inbox*x", "INBOX/X", False),
+            ("inboxes*", "INBOX/x", False),
+            ("i*", "I/x", False),
             ("", "a", False),
         ]:
             with self.subTest(pattern=pattern, name=name):

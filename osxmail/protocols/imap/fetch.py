@@ -57,7 +57,7 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
             if items.sections:
                 await answer.withSections(indexes, following)
             elif items.needs:
-                await answer.withRenderings(indexes)
+                await answer.withRenderings(indexes, following)
             else:
                 answer.fromSnapshot(indexes)
             await session.drain()

@@ -17,7 +17,7 @@ from osxmail.protocols.imap.derived import WORK_OCTETS, Pace
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.readahead import Batches, Firsts
 from osxmail.protocols.imap.sections import Found, QuickSection, Sections
-from osxmail.protocols.imap.selected import Indexes, Located, SelectedView
+from osxmail.protocols.imap.selected import Indexes, Located, SelectedView, picked
 from osxmail.protocols.sessions import SessionEnd
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ class FetchAnswer:
         extra = [name for name in ("FLAGS", *(["MODSEQ"] if session.isCondstore else [])) if name not in simple]
         self._linesOfSeen = Lines(view, (*simple, *extra), isWhole=False)
         self._quick = QuickSection.ofAll(items.sections)
-        self._batches = Batches(view.mailbox)
+        self._batches = Batches(view.mailbox.messages)
+        columns = (*self._columns, "structure") if self._needsStructure else self._columns
+        self._ready = Batches(lambda uids: view.mailbox.renderings(uids, columns, session.isUtf8)) if columns else None
         self.missing = 0
         self.failure: Exception | None = None
 
@@ -96,6 +98,8 @@ class FetchAnswer:
         Nothing more will be asked for.
         """
         self._batches.forget()
+        if self._ready is not None:
+            self._ready.forget()
 
     def _located(self, indexes: Indexes) -> Located:
         located = self._view.located(indexes)
@@ -121,19 +125,22 @@ class FetchAnswer:
         return self._uidsOf(located)
 
     def _uidsOf(self, located: Located) -> list[int]:
-        uids = self._view.snapshot.uids
-        return [uids[place] for place in located.places]
+        return list(picked(self._view.snapshot.uids, located.places))
 
     # --------------------------------------------------------------------------------------------- renderings
 
-    async def withRenderings(self, indexes: Indexes) -> None:
+    async def withRenderings(self, indexes: Indexes, following: Indexes) -> None:
         """
         What is ready-made.
+
+        @param following: what will be asked for next: it is read meanwhile.
         """
         uids = self._wantedUids(indexes)
         while uids:
             rows = await self._renderings(uids)
             rest = _after(uids, rows)
+            if self._ready is not None and following and not rest:
+                self._ready.begin(self._uidsOf(self._located(following)))
             self._writeRendered(uids[: len(uids) - len(rest)], rows)
             uids = rest
             if uids:
@@ -141,10 +148,9 @@ class FetchAnswer:
                 await self._session.letOthers()
 
     async def _renderings(self, uids: list[int]) -> list[tuple[int, tuple[bytes, ...]]]:
-        columns = (*self._columns, "structure") if self._needsStructure else self._columns
         rows: list[tuple[int, tuple[bytes, ...]]] = [(uid, ()) for uid in uids]
-        if columns:
-            rows = await self._view.mailbox.renderings(uids, columns, self._session.isUtf8)
+        if self._ready is not None:
+            rows = await self._ready.of(uids)
         for at, column in self._previews:
             rows = await self._withPreviews(rows, at, column)
         if self._isPlain:
@@ -172,7 +178,7 @@ class FetchAnswer:
         ]
 
     def _writeRendered(self, uids: list[int], rows: list[tuple[int, tuple[bytes, ...]]]) -> None:
-        located = self._view.located([index for index in (self._view.indexOf(uid) for uid, _ in rows) if index >= 0])
+        located = self._view.located(self._view.indexesOf([uid for uid, _ in rows]))
         self.missing += len(uids) - len(located.places)
         if len(located.places) != len(rows):
             current = self._view.snapshot.uids
@@ -222,7 +228,7 @@ class FetchAnswer:
         return portions
 
     async def _sectionsOf(self, uids: list[int], rendered: dict[int, tuple[bytes, ...]], ahead: list[int]) -> None:
-        messages = await self._batches.messages(uids)
+        messages = await self._batches.of(uids)
         self._batches.begin(ahead)
         seen = await self._setSeen([uid for uid, _ in messages]) if self._items.setsSeen else frozenset()
         heads = self._heads([uid for uid, _ in messages], seen, rendered)

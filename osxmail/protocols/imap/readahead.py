@@ -7,12 +7,14 @@ memory the first octets, a few at a time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from osxmail.interfaces import IMailbox, IMessage
+from osxmail.interfaces import IMessage
+
+T = TypeVar("T")
 
 FIRST_OCTETS = 65536
 #: Messages whose first octets are asked for at once.
@@ -23,15 +25,18 @@ def _forget(waiting: Deferred[Any]) -> None:
     waiting.addErrback(lambda failure: None)
 
 
-class Batches:
+class Batches(Generic[T]):
     """
-    Batches of messages of one mailbox.
+    Batches of what is read of messages, the next one while the one before is told.
     """
 
-    def __init__(self, mailbox: IMailbox) -> None:
-        self._mailbox = mailbox
+    def __init__(self, read: Callable[[Sequence[int]], Deferred[list[tuple[int, T]]]]) -> None:
+        """
+        @param read: like L{osxmail.interfaces.IMailbox.messages}.
+        """
+        self._read = read
         self._uids: Sequence[int] = ()
-        self._reading: Deferred[list[tuple[int, IMessage]]] | None = None
+        self._reading: Deferred[list[tuple[int, T]]] | None = None
 
     def begin(self, uids: Sequence[int]) -> None:
         """
@@ -40,18 +45,18 @@ class Batches:
         self.forget()
         if uids:
             self._uids = uids
-            self._reading = self._mailbox.messages(uids)
+            self._reading = self._read(uids)
 
-    async def messages(self, uids: Sequence[int]) -> list[tuple[int, IMessage]]:
+    async def of(self, uids: Sequence[int]) -> list[tuple[int, T]]:
         """
-        See L{IMailbox.messages}.
+        What there is of these messages.
         """
         reading, self._reading = self._reading, None
         if reading is not None:
             if self._uids == uids:
                 return await reading
             _forget(reading)
-        return await self._mailbox.messages(uids)
+        return await self._read(uids)
 
     def forget(self) -> None:
         """

@@ -38,10 +38,10 @@ class BatchesTests(SynchronousTestCase):
     def setUp(self) -> None:
         mailbox: Any = Mailbox()
         self.mailbox = mailbox
-        self.batches = Batches(mailbox)
+        self.batches = Batches(mailbox.messages)
 
     def wanted(self, uids: list[int]) -> Deferred[Any]:
-        return Deferred.fromCoroutine(self.batches.messages(uids))
+        return Deferred.fromCoroutine(self.batches.of(uids))
 
     def test_begun(self) -> None:
         """

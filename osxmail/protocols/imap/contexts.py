@@ -9,7 +9,7 @@ message, so that it is known what a message that changes or goes was to it.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,9 @@ MAX_CONTEXTS = 10  # of one session
 MAX_RESULTS = 1_000_000  # in all of them
 #: Results that a new one is compared with in one step.
 PIVOTS = 64
-#: Messages that are looked at without letting others have their turn.
+#: Results that are looked at, and messages that have changed, without letting others have their turn.
 SLICE_MESSAGES = 20_000
+SLICE_CHANGED = 5_000
 
 
 @define(eq=False, slots=True)
@@ -116,26 +117,50 @@ class Contexts:
         uids = uids[: bisect_left(uids, view.lastUid + 1)]
         if not len(uids):
             return
-        for context in tuple(self._contexts.values()):
-            try:
-                matching = frozenset(await _matching(session, view, context.key, uids))
-                await _update(session, view, context, uids, matching, known)
-            except MailError:
-                # What cannot be said any more is not to be believed any more.
-                self.cancel([context.tag])
-                session.write(b"* NO [NOUPDATE %b] Not now\r\n" % renderString(context.tag))
+        for start in range(0, len(uids), SLICE_CHANGED):
+            part = uids[start : start + SLICE_CHANGED]
+            for context in tuple(self._contexts.values()):
+                if start:
+                    await session.letOthers()
+                try:
+                    matching = frozenset(await _matching(session, view, context.key, part))
+                    await _update(session, view, context, part, matching, known)
+                except MailError:
+                    # What cannot be said any more is not to be believed any more.
+                    self.cancel([context.tag])
+                    session.write(b"* NO [NOUPDATE %b] Not now\r\n" % renderString(context.tag))
 
 
 async def _update(
     session: Imap, view: SelectedView, context: Context, uids: Sequence[int], matching: frozenset[int], known: int
 ) -> None:
-    present = frozenset(context.uids)
+    results = context.uids
+    # Of results in the order of the mailbox, a part is enough to look at.
+    low, high = 0, len(results)
+    if not context.criteria:
+        low, high = bisect_left(results, uids[0]), bisect_right(results, uids[-1])
+    present = frozenset(results[low:high])
     gone = frozenset(uid for uid in uids if uid in present and uid not in matching)
-    if gone:
-        await _remove(session, context, gone, view.knownUids)
     added = [uid for uid in uids if uid in matching and uid not in present]
+    if context.criteria:
+        if gone:
+            await _remove(session, context, gone, view.knownUids)
+        if added:
+            await _tellNew(session, context, added, known)
+            await _add(session, view, context, added)
+        return
+    context.uids = results[:low] + array("I", sorted((present - gone).union(added))) + results[high:]
+    if gone:
+        await _tell(session, context, b"REMOVEFROM", [(0, sorted(gone))], view.knownUids)
     if added:
-        await _add(session, view, context, added, known)
+        await _tellNew(session, context, added, known)
+        await _tell(session, context, b"ADDTO", [(0, added)], view.knownUids)
+
+
+async def _tellNew(session: Imap, context: Context, added: Sequence[int], known: int) -> None:
+    new = [uid for uid in added if uid > known]
+    if new and context.newItems is not None:
+        await tellItems(session, new, context.newItems)
 
 
 async def _matching(session: Imap, view: SelectedView, key: SearchKey, uids: Sequence[int]) -> Sequence[int]:
@@ -161,14 +186,7 @@ async def _remove(session: Imap, context: Context, gone: frozenset[int], before:
     await _tell(session, context, b"REMOVEFROM", pairs, before)
 
 
-async def _add(session: Imap, view: SelectedView, context: Context, added: list[int], known: int) -> None:
-    new = [uid for uid in added if uid > known]
-    if new and context.newItems is not None:
-        await tellItems(session, new, context.newItems)
-    if not context.criteria:
-        context.uids = array("I", sorted([*context.uids, *added]))
-        await _tell(session, context, b"ADDTO", [(0, added)], view.knownUids)
-        return
+async def _add(session: Imap, view: SelectedView, context: Context, added: Sequence[int]) -> None:
     order, runs = array("I"), []
     start = 0
     for index, uid in await _placed(session, view, context, added):

@@ -237,6 +237,14 @@ class SelectedView:
         """
         found = []
         uids, count = self._uids, self.count
+        first, last = (uids[0], self.lastUid) if count else (1, 0)
+        if last - first + 1 == count:
+            # There are no gaps, so that nothing needs to be looked up.
+            return [
+                range(max(low, first) - first, min(high, last) - first + 1)
+                for low, high in ranges
+                if low <= last and high >= first
+            ]
         for low, high in ranges:
             start = bisect_left(uids, low, 0, count)
             stop = bisect_right(uids, high, start, count)

@@ -56,6 +56,7 @@ class ModelTests(SessionCase):
         """
         # As few as can be are compared at once.
         self.patch(contexts, "PIVOTS", 2)
+        self.patch(contexts, "SLICE_CHANGED", 3)
         chance = random.Random(5)
         size = 1
         for _ in range(12):

@@ -30,6 +30,7 @@ from osxmail.protocols.imap.catenating import BadUrl, locate
 from osxmail.protocols.imap.messages import TRY_CREATE, withModseq
 from osxmail.protocols.imap.namespaces import Place
 from osxmail.protocols.imap.reading import CHUNK_OCTETS, Arguments
+from osxmail.protocols.imap.speaking import tell
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -268,7 +269,7 @@ async def _replace(session: Imap, arguments: Arguments, isUid: bool) -> bytes:
         arrivals.abort()
     # RFC 8508 4.3: APPENDUID comes before the EXPUNGE, which tellChanges writes.
     if "r" in place.rights:  # RFC 4315 5
-        session.write(b"* OK [APPENDUID %d %d] Replaced\r\n" % (appended.uidvalidity, appended.uid))
+        tell(session, b"* OK [APPENDUID %d %d] Replaced\r\n" % (appended.uidvalidity, appended.uid))
     # RFC 8508 4.5, RFC 7162 3.2.10: as after UID EXPUNGE.
     return await withModseq(session, view, 1, isUid, b"REPLACE completed")
 

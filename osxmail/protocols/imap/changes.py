@@ -17,6 +17,7 @@ from osxmail.protocols.imap.contexts import tellItems
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.reading import AFTER_LOGIN
 from osxmail.protocols.imap.selected import Located, SelectedView
+from osxmail.protocols.imap.speaking import tell
 
 if TYPE_CHECKING:
     from osxmail.mail.imap.command import Plain
@@ -46,7 +47,7 @@ def tellKeywords(session: Imap, view: SelectedView) -> None:
     count = len(view.snapshot.keywords)
     if count != view.keywordsTold:
         view.keywordsTold = count
-        session.write(renderKeywords(view))
+        tell(session, renderKeywords(view))
 
 
 async def tellChanges(

@@ -27,7 +27,6 @@ from osxmail.protocols.imap import (
     searching,
     selecting,
     sorting,
-    speaking,
     urlauth,
     watching,
 )
@@ -63,7 +62,7 @@ COMMANDS: dict[str, Rule] = {
     "STARTTLS": Rule(BEFORE, entering.startTLS),
     "AUTHENTICATE": Rule(BEFORE, entering.authenticate),
     "LOGIN": Rule(BEFORE, entering.login),
-    "LANGUAGE": Rule(ALWAYS, speaking.language),
+    "LANGUAGE": Rule(ALWAYS, dialect.language),
     "COMPRESS": Rule(INSIDE, entering.compress),
     "UNAUTHENTICATE": Rule(INSIDE, entering.unauthenticate),
     "ENABLE": Rule(INSIDE, dialect.enable),

@@ -23,6 +23,7 @@ from osxmail.mail.imap.searchcommand import CancelUpdate
 from osxmail.mail.searchkeys import SearchKey, UidSet
 from osxmail.mail.sequenceset import SequenceSet, rangesOf, renderRanges, renderSet, runsOf
 from osxmail.mail.sortcriteria import SortCriterion
+from osxmail.protocols.imap.speaking import tell
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.selected import SelectedView
@@ -128,7 +129,7 @@ class Contexts:
                 except MailError:
                     # What cannot be said any more is not to be believed any more.
                     self.cancel([context.tag])
-                    session.write(b"* NO [NOUPDATE %b] Not now\r\n" % renderString(context.tag))
+                    tell(session, b"* NO [NOUPDATE %b] Not now\r\n" % renderString(context.tag))
 
 
 async def _update(

@@ -1,16 +1,19 @@
 # -*- test-case-name: tests.conversations -*-
 """
-How a session speaks: what a client has enabled (RFC 5161), and what follows from it for the mailbox that is selected.
+How a session speaks: what a client has enabled (RFC 5161), and what follows from it for the mailbox that is selected;
+and LANGUAGE (RFC 5255 3).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from osxmail.mail.imap.command import Enable
+from osxmail.mail.imap.command import Enable, Languages, Plain
 from osxmail.mail.sequenceset import MAX_NUMBER
+from osxmail.protocols.imap.mailboxes import namespace
 from osxmail.protocols.imap.metadata import watchAnnotations
 from osxmail.protocols.imap.selected import SelectedView
+from osxmail.protocols.languages import I_DEFAULT, LANGUAGES, languageFor
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -55,3 +58,26 @@ def adapt(session: Imap, view: SelectedView) -> None:
     view.isUidOnly = session.isUidOnly
     if session.isRev2:
         view.firstRecent = MAX_NUMBER  # RFC 9051 E: there is no \Recent
+
+
+async def language(session: Imap, command: Languages) -> bytes:
+    """
+    LANGUAGE: which there are, or the first of these that we speak.  Who asks gets UTF-8.
+    """
+    if not command.ranges:
+        tags = [*(each.tag.encode("ascii") for each in LANGUAGES), I_DEFAULT.encode("ascii")]
+        session.write(b"* LANGUAGE (%b)\r\n" % b" ".join(tags))
+        return b"OK These languages"
+    preferred = session.entrance.settings.text("login.language")
+    for wanted in command.ranges:
+        # RFC 5255 3.2: "default" is the server's own.
+        found = languageFor("*" if wanted.lower() == "default" else wanted, preferred)
+        if found is not None:
+            session.language = found
+            tag = wanted if wanted.lower() == I_DEFAULT else found.tag
+            session.write(b"* LANGUAGE (%b)\r\n" % tag.encode("ascii"))
+            if session.account is not None:
+                # RFC 5255 3.5: the names of namespaces may be others now.
+                await namespace(session, Plain())
+            return b"OK From now on in English"
+    return b"NO There is no such language"

@@ -98,7 +98,7 @@ async def startTLS(session: Imap, command: Plain) -> bytes:
         return b"BAD TLS comes before compression"
     if session.entrance.tls is None:
         return b"NO There is no TLS here"
-    session.write(b"%b OK Begin TLS now\r\n" % session.tag)
+    session.write(b"%b %b\r\n" % (session.tag, inLanguage(session.language, b"OK Begin TLS now")))
     session.startTLS()
     return b""
 
@@ -111,7 +111,7 @@ async def compress(session: Imap, command: Compress) -> bytes:
         return b"BAD COMPRESS: DEFLATE expected"
     if session.isCompressed:
         return b"NO [COMPRESSIONACTIVE] DEFLATE is on already"
-    session.write(b"%b OK DEFLATE is on\r\n" % session.tag)
+    session.write(b"%b %b\r\n" % (session.tag, inLanguage(session.language, b"OK DEFLATE is on")))
     session.startCompression()
     return b""
 

@@ -18,6 +18,7 @@ from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellChanges, tellKeyw
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.namespaces import Place
 from osxmail.protocols.imap.selected import SelectedView
+from osxmail.protocols.imap.speaking import tell
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -179,7 +180,7 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
     if isMove:
         # RFC 6851 4.3: COPYUID comes before the EXPUNGEs, which tellChanges writes.
         if code:
-            session.write(b"* OK %bMoved\r\n" % code)
+            tell(session, b"* OK %bMoved\r\n" % code)
         return await withModseq(session, view, len(copied.sources), command.isUid, b"MOVE completed")
     return b"OK %bCOPY completed" % code
 

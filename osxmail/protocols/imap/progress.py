@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osxmail.mail.imap.response import renderString
+from osxmail.protocols.imap.speaking import tell
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -41,4 +42,4 @@ class Progress:
         self._since = now
         # RFC 9585 4: done is less than total as long as the command lasts.
         goal = b"%d" % max(total, done + 1) if total else b"NIL"
-        session.write(b"* OK [INPROGRESS (%b %d %b)] Working\r\n" % (renderString(self._tag), done, goal))
+        tell(session, b"* OK [INPROGRESS (%b %d %b)] Working\r\n" % (renderString(self._tag), done, goal))

@@ -40,6 +40,7 @@ from osxmail.protocols.imap.progress import Progress
 from osxmail.protocols.imap.results import concerned, correlator, writeExtended, writePlain
 from osxmail.protocols.imap.selected import SelectedView, slices
 from osxmail.protocols.imap.snapshotsearch import Test, compiled
+from osxmail.protocols.imap.speaking import tell
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -99,7 +100,7 @@ def watch(
     isFuzzy = any(each.name == "RELEVANCY" for each in criteria)
     if isFuzzy or not view.contexts.add(context):
         # RFC 5267 4.3.1
-        session.write(b"* NO [NOUPDATE %b] Too many contexts\r\n" % renderString(session.tag))
+        tell(session, b"* NO [NOUPDATE %b] Too many contexts\r\n" % renderString(session.tag))
 
 
 def needFuzzy(names: frozenset[str], key: SearchKey) -> None:

@@ -17,6 +17,7 @@ from osxmail.protocols.imap.changes import renderKeywords
 from osxmail.protocols.imap.dialect import UID_REQUIRED, adapt
 from osxmail.protocols.imap.resync import resynchronize
 from osxmail.protocols.imap.selected import SelectedView
+from osxmail.protocols.imap.speaking import tell
 from osxmail.protocols.imap.urlauth import URLMECH
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     if session.view is not None:
         # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
         await session.deselect()
-        session.write(b"* OK [CLOSED] The mailbox before is closed\r\n")  # RFC 7162 3.2.11
+        tell(session, b"* OK [CLOSED] The mailbox before is closed\r\n")  # RFC 7162 3.2.11
     place = await session.namespaces.find(command.mailbox, "r")
     mailbox = place.mailbox
     # RFC 4314 5.2: whoever may change nothing has selected it for reading.
@@ -90,7 +91,7 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
     if session.isRev2:
         # RFC 9051 6.3.2
         lines.append(renderListing(b"LIST", (), command.mailbox, oldName=command.nameBefore, isUtf8=True))
-    session.write(b"".join(lines))
+    tell(session, b"".join(lines))
     if resync is not None and resync.uidvalidity == status.uidvalidity:
         await resynchronize(session, view, resync)
     name = b"EXAMINE" if isReadOnly else b"SELECT"

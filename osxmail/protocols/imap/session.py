@@ -38,7 +38,7 @@ from osxmail.protocols.imap.reading import (
     receiveCommand,
 )
 from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, UidRequired
-from osxmail.protocols.imap.speaking import inLanguage
+from osxmail.protocols.imap.speaking import inLanguage, tell
 from osxmail.protocols.imap.watching import EXPUNGING, Watch, stopWatching
 from osxmail.protocols.languages import ENGLISH
 from osxmail.protocols.replies import fault, imapReply
@@ -392,7 +392,7 @@ class Imap(CompressibleGate):
             return
         self.enabled.add("CONDSTORE")
         if self.view is not None:
-            self.write(b"* OK [HIGHESTMODSEQ %d] CONDSTORE is on\r\n" % self.view.toldModseq)
+            tell(self, b"* OK [HIGHESTMODSEQ %d] CONDSTORE is on\r\n" % self.view.toldModseq)
 
     # ------------------------------------------------------------------------------------------ unasked changes
 

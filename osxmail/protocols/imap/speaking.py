@@ -1,9 +1,9 @@
 # -*- test-case-name: tests.unit.protocols.imap.test_speaking -*-
 """
-LANGUAGE (RFC 5255 3): what people read of our answers, in the language that their mail program has asked for.
+What people read of our answers, in the language that their mail program has asked for (RFC 5255 3).
 
-The code says everything in English; a tagged answer and a BYE are translated as they are written.  What stands behind
-C{BAD} is for who writes mail programs, and stays in English where the tables have nothing else.
+The code says everything in English; it is translated as it is written.  What stands behind C{BAD} is for who writes
+mail programs, and stays in English where the tables have nothing else.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from osxmail.mail.imap.command import Languages, Plain
-from osxmail.protocols.imap.mailboxes import namespace
-from osxmail.protocols.languages import ENGLISH, I_DEFAULT, LANGUAGES, Language, languageFor
+from osxmail.protocols.languages import ENGLISH, Language
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
 
-_ANSWER = re.compile(r"(OK|NO|BAD|\* BYE)((?: \[[^\]]*\])?) (.*?)((?:\r\n)?)", re.DOTALL)
+_ANSWER = re.compile(r"((?:\* )?(?:OK|NO|BAD|BYE))((?: \[[^\]]*\])?) (.*?)((?:\r\n)?)", re.DOTALL)
 _COMPLETED = re.compile(r"([A-Z]+) completed")
 _FAULT = re.compile(r"A fault of ours \(([0-9a-f]+)\)(?:; try again later)?")
 
@@ -39,12 +37,6 @@ TEXTS: dict[str, tuple[str, str, str, str]] = {
         "Plus de mises à jour",
         "Sin más actualizaciones",
         "以後の更新はありません",
-    ),
-    "Fewer mailboxes, please": (
-        "Bitte weniger Postfächer",
-        "Moins de boîtes, s’il vous plaît",
-        "Menos buzones, por favor",
-        "メールボックスの数を減らしてください",
     ),
     "There is no such event here": (
         "Solche Ereignisse gibt es hier nicht",
@@ -175,6 +167,40 @@ TEXTS: dict[str, tuple[str, str, str, str]] = {
         "Menos buzones, por favor",
         "メールボックスの数を減らしてください",
     ),
+    "Flags kept": ("Markierungen, die bleiben", "Drapeaux conservés", "Marcas que se guardan", "保存されるフラグ"),
+    "UIDs valid": ("UIDs gelten", "UID valides", "UID válidos", "有効なUID"),
+    "The next UID": ("Die nächste UID", "Le prochain UID", "El próximo UID", "次のUID"),
+    "Highest": ("Höchste", "Le plus élevé", "El más alto", "最大値"),
+    "The mailbox's id": (
+        "Die Kennung des Postfachs",
+        "L'identifiant de la boîte",
+        "El identificador del buzón",
+        "メールボックスのID",
+    ),
+    "The first unseen message": (
+        "Die erste ungelesene Nachricht",
+        "Le premier message non lu",
+        "El primer mensaje sin leer",
+        "最初の未読メッセージ",
+    ),
+    "The mailbox before is closed": (
+        "Das vorige Postfach ist geschlossen",
+        "La boîte précédente est fermée",
+        "El buzón anterior está cerrado",
+        "前のメールボックスを閉じました",
+    ),
+    "CONDSTORE is on": (
+        "CONDSTORE ist an",
+        "CONDSTORE est actif",
+        "CONDSTORE está activo",
+        "CONDSTOREを有効にしました",
+    ),
+    "DEFLATE is on": ("DEFLATE ist an", "DEFLATE est actif", "DEFLATE está activo", "DEFLATEを有効にしました"),
+    "Begin TLS now": ("Jetzt TLS beginnen", "Commencez TLS", "Comience TLS ahora", "TLSを開始してください"),
+    "Moved": ("Verschoben", "Déplacé", "Movido", "移動しました"),
+    "Replaced": ("Ersetzt", "Remplacé", "Reemplazado", "置き換えました"),
+    "Working": ("In Arbeit", "En cours", "En curso", "処理中"),
+    "Too many mailboxes": ("Zu viele Postfächer", "Trop de boîtes", "Demasiados buzones", "メールボックスが多すぎます"),
     "Too many contexts": ("Zu viele Kontexte", "Trop de contextes", "Demasiados contextos", "コンテキストが多すぎます"),
     "Until next time": ("Bis zum nächsten Mal", "À bientôt", "Hasta la próxima", "またご利用ください"),
     "Too many bad commands": (
@@ -217,32 +243,19 @@ TEXTS: dict[str, tuple[str, str, str, str]] = {
 _COLUMNS = ("de", "fr", "es", "ja")
 
 
-async def language(session: Imap, command: Languages) -> bytes:
+def tell(session: Imap, responses: bytes) -> None:
     """
-    LANGUAGE: which there are, or the first of these that we speak.
+    Write untagged responses; what people may read of them is in the session's language.
     """
-    if not command.ranges:
-        tags = [*(each.tag.encode("ascii") for each in LANGUAGES), I_DEFAULT.encode("ascii")]
-        session.write(b"* LANGUAGE (%b)\r\n" % b" ".join(tags))
-        return b"OK These languages"
-    preferred = session.entrance.settings.text("login.language")
-    for wanted in command.ranges:
-        # RFC 5255 3.2: "default" is the server's own.
-        found = languageFor("*" if wanted.lower() == "default" else wanted, preferred)
-        if found is not None:
-            session.language = found
-            tag = wanted if wanted.lower() == I_DEFAULT else found.tag
-            session.write(b"* LANGUAGE (%b)\r\n" % tag.encode("ascii"))
-            if session.account is not None:
-                # RFC 5255 3.5: the names of namespaces may be others now.
-                await namespace(session, Plain())
-            return b"OK From now on in English"
-    return b"NO There is no such language"
+    language = session.language
+    if language is not ENGLISH:
+        responses = b"".join([inLanguage(language, line) for line in responses.splitlines(keepends=True)])
+    session.write(responses)
 
 
 def inLanguage(language: Language, answer: bytes) -> bytes:
     """
-    A tagged answer without its tag, or a BYE, in this language; what it does not know stays as it is.
+    A tagged answer without its tag, or one untagged response, in this language; what it does not know stays as it is.
     """
     match = _ANSWER.fullmatch(answer.decode("utf-8"))
     if language is ENGLISH or match is None:

@@ -28,6 +28,7 @@ from osxmail.mail.mailboxname import parents
 from osxmail.protocols.imap.filters import SLICE_MAILBOXES, Reachable, meant
 from osxmail.protocols.imap.metadata import Annotated
 from osxmail.protocols.imap.namespaces import Seen, canonicalName
+from osxmail.protocols.imap.speaking import tell
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -244,7 +245,7 @@ class Watch:
             session = self._session
             stopWatching(session)
             session.watch = Watch(session, ())
-            session.write(b"* OK [NOTIFICATIONOVERFLOW] Too many mailboxes\r\n")  # RFC 5465 5.8
+            tell(session, b"* OK [NOTIFICATIONOVERFLOW] Too many mailboxes\r\n")  # RFC 5465 5.8
         except MailError as error:
             # The next change tries again, and compares with what was told.
             self._isStale = True

@@ -15,9 +15,7 @@ from osxmail.protocols.imap.speaking import TEXTS, inLanguage, said
 from osxmail.protocols.languages import LANGUAGES
 
 _HERE = Path(osxmail.protocols.imap.__file__ or "").parent
-_ANSWER = re.compile(r"(?:\* BYE|NO|OK)(?: \[[^\]]*\])? (.+?)(?:\r\n)?")
-#: Untagged, or for a program only.
-_NOT_FOR_PEOPLE = ("* OK", "%b OK")
+_ANSWER = re.compile(r"(?:\* |%b )?(?:BYE|NO|OK)(?: \[[^\]]*\])? (.+?)(?:\r\n)?")
 
 
 def answers() -> set[str]:

@@ -28,8 +28,17 @@ T = TypeVar("T")
 INDEX_THREADS = 2
 MAX_WAITING_QUESTIONS = 10_000
 OPEN_INDEXES = 8  # that each thread keeps open
-#: Faults that a damaged file leads to; anything else is a fault of ours.
-DAMAGE = (apsw.Error, ValueError, IndexError, OverflowError)
+#: Faults that a damaged file leads to.  Other faults of SQLite are those of the moment: a full disk, a lock.
+DAMAGE = (
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.SQLError,
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    ValueError,
+    IndexError,
+    OverflowError,
+)
 
 log = Logger(namespace="osxmail.store")
 
@@ -133,11 +142,11 @@ class Index:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK").fetchall()
-        except (apsw.BusyError, apsw.LockedError, apsw.CantOpenError, apsw.IOError, apsw.NoMemError) as error:
-            log.warn("{event}", event="index.away", account=account, reason=str(error))
         except DAMAGE as error:
             log.error("{event}", event="index.damaged", account=account, error=type(error).__name__, reason=str(error))
             removeIndex(path)
+        except (apsw.Error, OSError) as error:
+            log.warn("{event}", event="index.away", account=account, error=type(error).__name__, reason=str(error))
         self._close_inThread(opened, account)
         return None
 

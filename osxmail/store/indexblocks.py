@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.store.test_indexing -*-
+# -*- test-case-name: tests.unit.store.test_indexblocks -*-
 """
 The columns of an index: for some thousand messages of a mailbox at once, each column in one piece.  A search that looks
 at one column reads nothing else; a sort has its numbers as an array, without a step for each message.

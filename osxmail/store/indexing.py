@@ -32,6 +32,7 @@ from osxmail.store.octets import Octets
 
 SOON_SECONDS = 1.0  # after somebody has selected or searched
 LATER_SECONDS = 20.0  # after something has come: what comes in the meantime is filled with it
+FAILED_SECONDS = 60.0  # after something went wrong
 MAX_MAILBOXES = 20_000  # that are watched for what comes
 MANY_MESSAGES = 1_000  # are worth an event
 
@@ -65,6 +66,7 @@ class Indexing:
         self._isRunning = False
         self._due: dict[int, float] = {}  # by mailbox
         self._watched: OrderedDict[int, None] = OrderedDict()
+        self._restsUntil = 0.0
         self._next: IDelayedCall | None = None
         self._round: Deferred[None] | None = None
         self._whenDone: list[Deferred[None]] = []
@@ -156,7 +158,7 @@ class Indexing:
     def _schedule(self) -> None:
         if not self._isRunning or self._round is not None or not self._due:
             return
-        delay = max(0.0, min(self._due.values()) - self._clock.seconds())
+        delay = max(0.0, max(self._restsUntil, min(self._due.values())) - self._clock.seconds())
         if self._next is not None:
             self._next.cancel()
         self._next = self._clock.callLater(delay, self._begin)
@@ -171,8 +173,9 @@ class Indexing:
         self._due.pop(mailboxId, None)
         if failure.check(Stopped):
             return
+        self._restsUntil = self._clock.seconds() + FAILED_SECONDS
         if failure.check(MailError, apsw.Error, OSError):
-            # Whoever searches next makes it try again.
+            # Whoever searches next makes it try again: a full disk, a folder that cannot be written.
             log.warn("{event}", event="index.failed", mailboxId=mailboxId, reason=str(failure.value))
         else:
             log.failure("{event}", failure, event="index.failed")

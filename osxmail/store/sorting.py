@@ -18,7 +18,9 @@ import apsw
 from twisted.internet.defer import Deferred
 
 from osxmail.errors import Overloaded
-from osxmail.mail.indexentry import NO_DATE, IndexEntry, indexEntry
+from osxmail.mail.header import firstFields
+from osxmail.mail.indexentry import NO_DATE, displayName, identifierNumber, sortText
+from osxmail.mail.mimestructure import SortKeys
 from osxmail.mail.ordering import inOrder
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.mail.sortcriteria import SortCriterion
@@ -110,30 +112,35 @@ class Columns:
         where = dict(zip(known, range(len(known)), strict=True))
         return [where.get(uid, -1) for uid in self.uids]
 
-    def put(self, place: int, entry: IndexEntry) -> None:
+    def put(self, place: int, keys: SortKeys, header: bytes) -> None:
         """
-        Take over what was found out about one message.
+        Take over what was kept of one message.
+
+        @param header: where it is needed, for C{DISPLAY_FROMS} and C{DISPLAY_TOS}.
         """
+        names = firstFields(header, (b"from", b"to")) if header else {}
         for kind, column in self.values.items():
             if kind == REFERENCES:
-                if entry.references:
-                    column[place] = entry.references
+                if keys.references:
+                    column[place] = tuple(map(identifierNumber, keys.references))
+            elif kind == DISPLAY_FROMS:
+                column[place] = sortText(displayName(names.get(b"from", b"")))
+            elif kind == DISPLAY_TOS:
+                column[place] = sortText(displayName(names.get(b"to", b"")))
             else:
-                column[place] = _VALUES[kind](entry)
+                column[place] = _VALUES[kind](keys)
 
 
-_VALUES: dict[int, Callable[[IndexEntry], Any]] = {
-    SENT: lambda entry: entry.sent,
-    SUBJECTS: lambda entry: entry.subject,
-    SENDERS: lambda entry: entry.sender,
-    TOS: lambda entry: entry.to,
-    CCS: lambda entry: entry.cc,
-    DISPLAY_FROMS: lambda entry: entry.displayFrom,
-    DISPLAY_TOS: lambda entry: entry.displayTo,
-    REPLIES: lambda entry: entry.isReply,
-    IDENTIFIERS: lambda entry: entry.identifier,
+# The same as in osxmail.mail.indexentry.indexEntry: a test compares the orders that follow.
+_VALUES: dict[int, Callable[[SortKeys], Any]] = {
+    SENT: lambda keys: keys.sent.time if keys.sent is not None else NO_DATE,
+    SUBJECTS: lambda keys: sortText(keys.subject),
+    SENDERS: lambda keys: sortText(keys.sender),
+    TOS: lambda keys: sortText(keys.to),
+    CCS: lambda keys: sortText(keys.cc),
+    REPLIES: lambda keys: keys.isReply,
+    IDENTIFIERS: lambda keys: identifierNumber(keys.messageId) if keys.messageId else 0,
 }
-_NO_ENTRY = IndexEntry(NO_DATE, 0, False, "", "", "", "", "", "", 0, (), 0, ())
 
 
 class Sorting:
@@ -276,14 +283,14 @@ class Sorting:
 
             def take(candidate: Candidate, where: dict[int, int] = where_) -> bool:
                 header = candidate.header() if need == HEADER else b""
-                entry = indexEntry(header, candidate.rendering().keys, candidate.octetsId, candidate.prefix)
-                columns.put(where.pop(candidate.uid), entry)
+                keys = candidate.rendering().keys
+                columns.put(where.pop(candidate.uid), keys, header)
                 return False
 
             await self._search.lookThrough(mailboxId, [found[place] for place in places], need, take)
             for place in where_.values():
                 # It is gone since it was found.
-                columns.put(place, _NO_ENTRY)
+                columns.put(place, SortKeys(), b"")
             if progress is not None:
                 progress(start + len(places), len(missing))
         return columns

@@ -609,6 +609,19 @@ class PropertyTests(IndexCase):
     def randomText(self, source: random.Random) -> str:
         return " ".join(source.choice(WORDS) for _ in range(source.randrange(1, 6)))
 
+    def randomFields(self, source: random.Random) -> str:
+        """
+        What is sorted and threaded by.  It has none of the texts that are looked for.
+        """
+        fields = []
+        if source.random() < 0.8:
+            fields.append(f"Message-ID: <{source.randrange(60)}>")
+        if source.random() < 0.6:
+            fields.append("References: " + " ".join(f"<{source.randrange(60)}>" for _ in range(3)))
+        if source.random() < 0.8:
+            fields.append(f"Date: {source.randrange(1, 29)} Jun 2020 {source.randrange(10, 24)}:00:00 +0000")
+        return "".join(field + "\r\n" for field in fields)
+
     def randomKey(self, source: random.Random, depth: int = 0) -> SearchKey:
         kind = source.randrange(9 if depth < 3 else 5)
         text = source.choice([*WORDS, "", "alp", "RASSE", "ußen", "文字", "fo", "gru\u0308", "zzz", "a b", "ann"])
@@ -638,7 +651,7 @@ class PropertyTests(IndexCase):
             for _ in range(8):
                 subject, body = self.randomText(source), self.randomText(source)
                 sender = f"{source.choice(['Ann', 'Zoë'])} <{source.choice('abc')}nn@x>"
-                uid = await self.append(message(subject, body, sender))
+                uid = await self.append(message(subject, body, sender, self.randomFields(source)))
                 model.messages[uid] = (decodeWords(subject.encode()), sender, body)
                 if uid % 3 == 0:
                     await self.mailbox.storeFlags([uid], "+", ["\\Seen"])

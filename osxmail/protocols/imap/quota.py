@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: RFC 9208 5.1: STORAGE counts in so many octets.
 UNIT_OCTETS = 1024
 SHARED_ROOT = "Shared"
-#: Whoever has one of these rights may know the quota of a mailbox.
+#: Whoever has one of these rights may know the quota of a mailbox (RFC 9208 6).
 ANY_RIGHT = frozenset("lri")
 #: What stands in the store for a limit of 0: there it means that there is none.
 NOTHING = -1

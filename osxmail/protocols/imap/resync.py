@@ -14,7 +14,7 @@ from osxmail.mail.imap.command import Resync
 from osxmail.mail.sequenceset import MAX_NUMBER, Range, SequenceSet, rangesOf, renderRanges
 from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellKeywords
 from osxmail.protocols.imap.lines import Lines
-from osxmail.protocols.imap.selected import Located, SelectedView
+from osxmail.protocols.imap.selected import SelectedView, slices
 
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Ranges of UIDs in one VANISHED response, and messages looked at in one step.
 SLICE_RANGES = 2000
 SLICE_LOOKED_AT = 20_000
+#: Pieces of what a client knows with sequence numbers that are looked at, the last ones.
+MAX_MATCHED = 500
 
 
 async def resynchronize(session: Imap, view: SelectedView, resync: Resync) -> None:
@@ -36,17 +38,21 @@ async def resynchronize(session: Imap, view: SelectedView, resync: Resync) -> No
     tellKeywords(session, view)
     lines = Lines(view, ["UID", "FLAGS", "MODSEQ"])
     since = resync.modseq
-    for each in view.indexesInUids(known):
-        for start in range(each.start, each.stop, SLICE_LOOKED_AT):
-            located = view.located(range(start, min(start + SLICE_LOOKED_AT, each.stop)))
-            modseqs = view.snapshot.modseqs
-            kept = [pair for pair in zip(located.numbers, located.places, strict=True) if modseqs[pair[1]] > since]
-            for first in range(0, len(kept), SLICE_MESSAGES):
-                part = kept[first : first + SLICE_MESSAGES]
-                session.write(lines.render(Located([number for number, _ in part], [place for _, place in part])))
-                await session.drain()
-                await session.letOthers()
+    for first in range(0, len(known), SLICE_RANGES):
+        for indexes in slices(view.indexesInUids(known[first : first + SLICE_RANGES]), SLICE_LOOKED_AT):
             await session.letOthers()
+            located = view.located(indexes)
+            modseqs = view.snapshot.modseqs
+            changed = [
+                number - 1
+                for number, place in zip(located.numbers, located.places, strict=True)
+                if modseqs[place] > since
+            ]
+            for start in range(0, len(changed), SLICE_MESSAGES):
+                await session.letOthers()
+                # Looked up anew: places may be others after each turn.
+                session.write(lines.render(view.located(changed[start : start + SLICE_MESSAGES])))
+                await session.drain()
 
 
 def knownRanges(view: SelectedView, messages: SequenceSet | None) -> list[Range]:
@@ -111,7 +117,7 @@ def _matchedUid(view: SelectedView, resync: Resync) -> int:
     """
     if resync.numbers is None or resync.uids is None:
         return 0
-    for number, uid, length in reversed(_aligned(resync.numbers.parts, resync.uids.parts)):
+    for number, uid, length in reversed(_aligned(resync.numbers.parts, resync.uids.parts)[-MAX_MATCHED:]):
         # The n-th UID here is never less than the n-th there, and their distance never shrinks.
         low, high = 0, min(length, max(0, view.count - number + 1))
         while low < high:

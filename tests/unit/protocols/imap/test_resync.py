@@ -5,6 +5,8 @@ C{tests/conversations/imap/qresync.txt}.
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -119,3 +121,23 @@ class ForgottenTests(SessionCase):
         self.assertEqual(
             [line.split()[4] for line in said.split(b"\r\n") if b" FETCH " in line], [b"2", b"4", b"6", b"11"]
         )
+
+    async def test_expungedMeanwhile(self) -> None:
+        """
+        What others remove while a long answer is written does not mix it up.
+        """
+        self.patch(resync, "SLICE_MESSAGES", 2)
+        await self.fill(*[b"Subject: %d\r\n\r\n" % number for number in range(12)])
+        status = await self.inbox.status()
+        await self.inbox.storeFlags(range(1, 13), "+", ["\\Seen"])
+        client = self.connect()
+        await client.do(b"LOGIN anna secret")
+        await client.do(b"ENABLE QRESYNC")
+        client.gate.pauseProducing()
+        client.send(b"a SELECT INBOX (QRESYNC (%d %d))\r\n" % (status.uidvalidity, status.highestModseq))
+        await client.until(b"* 1 FETCH")
+        await self.inbox.remove([1, 2, 3, 7])
+        client.gate.resumeProducing()
+        said = await client.until(b"a OK ")
+        told = [tuple(map(int, pair)) for pair in re.findall(rb"\* (\d+) FETCH \(UID (\d+)", b"* 1 FETCH" + said)]
+        self.assertEqual(told, [(1, 1), (2, 2), *((uid, uid) for uid in (4, 5, 6, 8, 9, 10, 11, 12))])

@@ -188,7 +188,8 @@ async def _remove(session: Imap, context: Context, gone: frozenset[int], before:
 
 
 async def _add(session: Imap, view: SelectedView, context: Context, added: Sequence[int]) -> None:
-    order, runs = array("I"), []
+    order = array("I")
+    runs: list[tuple[int, list[int]]] = []
     start = 0
     for index, uid in await _placed(session, view, context, added):
         order.extend(context.uids[start:index])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from osxmail.errors import NoSuchMailbox, NotAllowed
-from osxmail.mail.acceptance import FlagsStored
+from osxmail.mail.acceptance import Copied, FlagsStored
 from osxmail.mail.flags import SYSTEM_FLAGS
 from osxmail.mail.imap.command import Expunge, Store, Transfer
 from osxmail.mail.rights import rightFor, settableFlags
@@ -17,6 +17,7 @@ from osxmail.mail.sequenceset import SequenceSet, renderPairs, renderSet
 from osxmail.protocols.imap.changes import SLICE_MESSAGES, tellChanges, tellKeywords
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.namespaces import Place
+from osxmail.protocols.imap.progress import Progress
 from osxmail.protocols.imap.selected import SelectedView
 from osxmail.protocols.imap.speaking import tell
 
@@ -171,7 +172,7 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
     mailbox = view.mailbox
     kept = -1 if target.rights.issuperset("swt") else settableFlags(target.rights)
     transfer = mailbox.move if isMove else mailbox.copy
-    copied = await transfer(uids, target.mailbox, kept)
+    copied: Copied = await Progress(session).during(transfer(uids, target.mailbox, kept))
     if not copied.sources:
         return b"OK Nothing to do"
     code = b""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -65,3 +66,26 @@ class ProgressTests(SynchronousTestCase):
         self.session.isCongested = True
         self.progress(1, 2)
         self.assertEqual(self.session.said, b"")
+
+    def test_whatNobodyKnows(self) -> None:
+        """
+        RFC 9585 4: a sign of life where there are no numbers; none after the end.
+        """
+        clock = self.session.clock
+        work: Deferred[str] = Deferred()
+        waiting = Deferred.fromCoroutine(self.progress.during(work))
+        clock.advance(INTERVAL_SECONDS - 0.01)
+        self.assertEqual(self.session.said, b"")
+        clock.advance(0.01)
+        clock.advance(INTERVAL_SECONDS)
+        self.assertEqual(self.session.said, b'* OK [INPROGRESS ("a1" NIL NIL)] Working\r\n' * 2)
+        work.callback("done")
+        self.assertEqual(self.successResultOf(waiting), "done")
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_whatFails(self) -> None:
+        work: Deferred[str] = Deferred()
+        waiting = Deferred.fromCoroutine(self.progress.during(work))
+        work.errback(ValueError())
+        self.failureResultOf(waiting, ValueError)
+        self.assertEqual(self.session.clock.getDelayedCalls(), [])

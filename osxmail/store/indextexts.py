@@ -13,8 +13,8 @@ from osxmail.mail.searchtext import isOneWord, trigrams, wordPatterns
 from osxmail.mail.text import withoutAccents
 from osxmail.store.numbers import numbersFrom
 
-MAX_WORDS = 2_000  # in which what is looked for may stand; with more, it is no help
-WORDS_AT_ONCE = 200  # in one question
+MAX_WORDS = 3_000  # in which what is looked for may stand; with more, it is no help
+WORDS_AT_ONCE = 500  # in one question
 
 
 class IndexTexts:

@@ -70,6 +70,12 @@ class Model:
                 number = int(line.split()[1])
                 del self.uids[number - 1]
                 del self.flags[number - 1]
+            elif line.startswith(b"* VANISHED "):
+                assert mayExpunge, "no VANISHED under FETCH, STORE and SEARCH"
+                for uid in setOf(line.split()[2]):
+                    index = self._indexOf(uid)
+                    del self.uids[index]
+                    del self.flags[index]
             elif match := _FETCH.match(line):
                 index = int(match.group(1)) - 1
                 if match.group(2):
@@ -78,6 +84,15 @@ class Model:
                     self.uids[index] = uid
                 if match.group(3) is not None:
                     self.flags[index] = frozenset(match.group(3).split()) - {b"\\Recent"}
+
+    def _indexOf(self, uid: int) -> int:
+        """
+        Where a UID is; one that was not asked for yet is any of those between its neighbours.
+        """
+        if uid in self.uids:
+            return self.uids.index(uid)
+        before = [index for index, each in enumerate(self.uids) if 0 < each < uid]
+        return self.uids.index(0, before[-1] + 1 if before else 0)
 
     async def do(self, line: bytes) -> bytes:
         said = await self.client.do(line)
@@ -89,11 +104,11 @@ class ModelTests(SessionCase):
     async def test_severalSessions(self) -> None:
         await self.fill(*[b"Subject: %d\r\n\r\n" % number for number in range(8)])
         models = []
-        for number in range(3):
+        for enabled in (b"", b"QRESYNC", b"CONDSTORE", b"QRESYNC IMAP4rev2"):
             client = self.connect()
             await client.do(b"LOGIN anna secret")
-            if number == 2:
-                await client.do(b"ENABLE CONDSTORE")
+            if enabled:
+                await client.do(b"ENABLE " + enabled)
             model = Model(client)
             await model.do(b"SELECT INBOX")
             models.append(model)

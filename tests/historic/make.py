@@ -72,6 +72,12 @@ async def fill(store: Store) -> None:
     await inbox.copy([1], archive)
     await inbox.appendAll([NewMessage(incoming(store, SMALL), ["\\Deleted"], TIME)])
     await inbox.expunge()
+    # From version 2 on.
+    await archive.setAccess("bert@example.test", "=", "lrs")
+    await archive.setAnnotations("anna-id", {"/shared/comment": b"old", "/private/comment": b"mine"})
+    await account.setQuota(1 << 30, 1000)
+    await account.overrideQuota(None, 500)
+    await (await store.sharedAccount()).createMailbox("News")
 
 
 def append(accountId: str, address: Address, prefix: bytes = b"") -> Append:

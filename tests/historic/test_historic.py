@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 from osxmail.mail.acceptance import Alias, Domain
 from osxmail.mail.address import Address
 from osxmail.mail.flags import SEEN
+from osxmail.mail.rights import AccessEntry
 from osxmail.store.domains import Domains
 from osxmail.store.localaccounts import LocalAccounts
 from osxmail.store.migrate import knownVersions, schemaFiles, schemaVersion
@@ -45,6 +46,8 @@ class HistoricTests(TestCase):
             await self.checkMail(store)
             await self.checkQueue(store)
             await self.checkTables(store)
+            if version >= 2:
+                await self.checkAccess(store)
             self.assertEqual(len(list(data.glob("*.backup"))), int(version < max(knownVersions(schemaFiles()))))
             await store.close()
 
@@ -91,6 +94,43 @@ class HistoricTests(TestCase):
         self.assertEqual((await bert.status()).unseen, 1)
         appended = await append(inbox, store.incoming(100), (), None)
         self.assertEqual(appended.uid, 4)
+
+    async def checkAccess(self, store):
+        account = await store.accountWithAddress(ANNA)
+        self.assertEqual(account.accountId, "anna-id")
+        archive, access = await account.find("Archive/2023")
+        self.assertEqual(access, (AccessEntry("bert@example.test", "lrs"),))
+        found = await archive.annotations("anna-id", ("/shared", "/private"), None, None)
+        self.assertEqual(found.values, {"/shared/comment": b"old", "/private/comment": b"mine"})
+        quota = await account.quota()
+        self.assertEqual((quota.limitOctets, quota.limitMessages, quota.statedMessages), (1 << 30, 500, 1000))
+        self.assertEqual([each.name for each in await (await store.sharedAccount()).listMailboxes()], ["News"])
+
+    async def test_namesThatLeadToOthersNow(self):
+        """
+        The second version gives what people have called Shared or Other Users another name, and finds accounts by
+        address.
+        """
+        data = Path(self.mktemp())
+        shutil.copytree(FOLDER / "001", data)
+        old = apsw.Connection(str(data / DATABASE_NAME))
+        for name in ("Shared", "Shared/x", "Shared2", "Other Users/y", "_Shared"):
+            old.execute(
+                """INSERT INTO mailbox (account_id, name, uidvalidity, uidnext, highestmodseq, first_recent_uid,
+                        special_use, messages, unseen, deleted, octets, expunged_floor)
+                    SELECT id, ?, 7, 1, 1, 1, '', 0, 0, 0, 0, 0 FROM account WHERE identifier = 'anna-id'""",
+                (name,),
+            )
+            old.execute("INSERT INTO subscription SELECT id, ? FROM account WHERE identifier = 'anna-id'", (name,))
+        old.close()
+        store = Store(data, now=lambda: TIME + 100)
+        self.addCleanup(store.close)
+        await store.open()
+        account = await store.accountWithAddress(ANNA)
+        names = {each.name for each in await account.listMailboxes()}
+        # The name that was taken already stays: nothing is lost, and an administrator can see it.
+        self.assertTrue(names >= {"Shared", "_Shared/x", "Shared2", "_Other Users/y", "_Shared"}, names)
+        self.assertIn("_Other Users/y", await account.subscriptions())
 
     async def checkQueue(self, store):
         held, waiting = sorted(await store.queue.list(), key=lambda item: not item.held)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: Messages in one APPEND.
 MAX_MESSAGES = 1000
 #: Octets that one APPEND keeps in memory: of messages that are too small for a file.
-MAX_HELD_OCTETS = 8 << 20
+MAX_HELD_OCTETS = 16 << 20
 #: Messages of one APPEND that are in files: each is open.
 MAX_FILES = 64
 #: From this size on, the quota is looked at before a message comes.

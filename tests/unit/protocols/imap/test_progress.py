@@ -11,11 +11,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.protocols.imap.progress import INTERVAL_SECONDS, Progress
+from osxmail.protocols.languages import ENGLISH
 
 
 class Session:
     tag = b"a1"
     isCongested = False
+    language = ENGLISH
 
     def __init__(self) -> None:
         self.clock = Clock()

@@ -14,9 +14,10 @@ C{config} C{configfile} C{tomllines} C{places} C{quickstart}
 C{settings} C{settingsreference}
     How the service behaves: one typed table; C{docs/settings.md}, made from it.
 
-C{listeners} C{directories} C{datafolder} C{log} C{terminal} C{early}
+C{listeners} C{directories} C{datafolder} C{log} C{terminal} C{early} C{memory}
     Doors that are bound early and opened late; directories that can be replaced; the folder that no two servers share;
-    the log files, an observer of the events; words to the person in front; what is read while we may read all.
+    the log files, an observer of the events; words to the person in front; what is read while we may read all;
+    how the C library keeps memory.
 
 C{control} C{controlclient} C{command}
     The Unix socket that the command talks to, both ends; the command itself, with C{show} for its tables.

@@ -15,6 +15,7 @@ from twisted.python import usage
 
 from osxmail.app.config import readConfiguration
 from osxmail.app.house import Osxmail
+from osxmail.app.memory import shareArenas
 from osxmail.app.places import findConfiguration
 from osxmail.app.quickstart import quickstartConfiguration
 from osxmail.app.terminal import keepTerminal
@@ -39,6 +40,7 @@ def makeService(options: Options) -> IService:
 
     @raise SystemExit: the configuration cannot be used; with every problem.
     """
+    shareArenas()
     path = findConfiguration(options["config"])
     try:
         configuration = readConfiguration(path) if path is not None else quickstartConfiguration()

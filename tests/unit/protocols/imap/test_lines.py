@@ -50,3 +50,20 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(
             Lines(view, ["UID"]).render(view.located(range(3))), b"* 2 FETCH (UID 5)\r\n* 3 FETCH (UID 6)\r\n"
         )
+
+    def test_uidOnly(self) -> None:
+        """
+        RFC 9586 3.6: the UID in place of the number, and a second time only where there is nothing else.
+        """
+        snapshot = makeSnapshot([4, 5, 6], {5: SEEN})
+        view = viewOn(snapshot)
+        view.firstRecent = 9
+        view.isUidOnly = True
+        change(snapshot, vanished=[4])
+        located = view.located(range(3))
+        self.assertEqual(
+            Lines(view, ["UID", "FLAGS"]).render(located),
+            b"* 5 UIDFETCH (FLAGS (\\Seen))\r\n* 6 UIDFETCH (FLAGS ())\r\n",
+        )
+        self.assertEqual(Lines(view, ["UID"]).render(located), b"* 5 UIDFETCH (UID 5)\r\n* 6 UIDFETCH (UID 6)\r\n")
+        self.assertEqual(Lines(view, ["UID"], isWhole=False).heads(located), [b"* 5 UIDFETCH (", b"* 6 UIDFETCH ("])

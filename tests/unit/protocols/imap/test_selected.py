@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from osxmail.mail.flags import FLAGGED, SEEN
 from osxmail.mail.sequenceset import SequenceSet
-from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, cut, slices
+from osxmail.protocols.imap.selected import NoSuchNumber, SelectedView, UidRequired, cut, slices
 from osxmail.store.snapshot import Snapshot
 from tests.fakes.snapshots import change, makeSnapshot
 
@@ -238,6 +238,42 @@ class SavedTests(SynchronousTestCase):
             view = viewOn(makeSnapshot(uids))
             wanted = [uids[2], 4, uids[0], 10, 8]
             self.assertEqual(view.indexesOf(wanted), [2, 0])
+
+
+class DialectTests(SynchronousTestCase):
+    """
+    What QRESYNC and UIDONLY need of a view.
+    """
+
+    def test_vanishedByUid(self) -> None:
+        snapshot = makeSnapshot([3, 5, 7, 9])
+        view = viewOn(snapshot)
+        change(snapshot, {11: 0}, vanished=[5, 9])
+        self.assertEqual(view.takeVanished(), [5, 9])
+        self.assertEqual((view.count, view.lastUid), (2, 7))
+        self.assertEqual(view.takeVanished(), [])
+
+    def test_toldModseq(self) -> None:
+        """
+        Flags that were told do not hide an expunge that was not.
+        """
+        snapshot = makeSnapshot([3, 5], modseq=10)
+        view = viewOn(snapshot)
+        self.assertEqual(view.toldModseq, 10)
+        change(snapshot, vanished=[3])
+        view.modseq = change(snapshot, {5: SEEN})
+        self.assertEqual((view.modseq, view.toldModseq), (12, 10))
+        view.takeVanished()
+        self.assertEqual(view.toldModseq, 12)
+
+    def test_noNumbers(self) -> None:
+        view = viewOn(makeSnapshot([3, 5]))
+        view.isUidOnly = True
+        for text in ("1", "1:*", "*", "7"):
+            self.assertRaises(UidRequired, view.indexRanges, SequenceSet.parse(text), False)
+        self.assertEqual(view.indexRanges(SequenceSet.parse("1:*"), True), [range(2)])
+        view.save([1])
+        self.assertEqual(view.indexRanges(SequenceSet.parse("$"), False), [range(1, 2)])
 
 
 class SliceTests(SynchronousTestCase):

@@ -190,6 +190,33 @@ class LifeTests(SessionCase):
         await client.do(b'ID ("name" "Mail\x7f" "version" "16.0")')
         self.assertEqual(client.gate.describe(), {"mailbox": "INBOX", "client": "Mail  16.0"})
 
+    async def test_whoIsConnectedAfterUnauthenticate(self) -> None:
+        """
+        RFC 8437: nobody, until the next login; and the session counts for nobody.
+        """
+        client = await self.selected()
+        sessions = client.gate.entrance.sessions
+        self.assertEqual([each.login for each in sessions.list()], ["anna@example.test"])
+        await client.do(b"LANGUAGE de")
+        await client.do(b"UNAUTHENTICATE")
+        (connection,) = sessions.list()
+        self.assertEqual((connection.login, connection.details), ("", {}))
+        self.assertIsNone(client.gate.doorkeeper.loggedIn)
+        self.assertIn(b"OK Done", await client.do(b"NOOP"))
+        await client.do(b"LOGIN anna secret")
+        self.assertEqual([each.login for each in sessions.list()], ["anna@example.test"])
+
+    async def test_loginTimeoutAfterUnauthenticate(self) -> None:
+        clock = Clock()
+        client = self.connect(clock)
+        await client.do(b"LOGIN anna secret")
+        clock.advance(600)
+        await client.do(b"UNAUTHENTICATE")
+        clock.advance(59)
+        self.assertFalse(client.transport.disconnecting)
+        clock.advance(2)
+        await client.until(b"* BYE Autologout")
+
     async def test_recentIsClaimedOnce(self) -> None:
         """
         RFC 3501 2.3.2: what was recent in one session is not so in the next, also when it came while it was open.

@@ -230,7 +230,7 @@ _ROWS: tuple[Setting, ...] = (
     _s("imap.sessions_per_address", N, "500", "IMAP connections at once from one address.", lowest=1, highest=200000),
     _s("imap.sessions_per_user", N, "100", "IMAP sessions of one person at once.", lowest=1, highest=200000),
     _s("imap.append_limit", S, "50M", "The largest message that a mail program may store.", lowest=65536, highest=float(2 << 30)),
-    _s("imap.refuse_8bit_headers", F, "yes", "Refuse what has 8-bit characters in its header from mail programs that have not enabled UTF8=ACCEPT, as RFC 6855 wants; without it they may store old mail as it is."),
+    _s("imap.refuse_8bit_headers", F, "no", "Refuse what has 8-bit characters in its header from mail programs that have not enabled UTF8=ACCEPT, to the letter of RFC 6855; old mail that somebody brings along has them."),
     _s("imap.submission_logins", W, "", "The addresses by which other servers log in to fetch, on behalf of people who submit mail there, what URLs with submit+ name (URLAUTH)."),
     _s("imap.administrators", W, "", "People, by address, who see every mailbox of everybody in IMAP and may do everything with it, as well as those the directory makes administrators."),
     _s("imap.search_index", F, "yes", "Keep an index of the mail of everybody who reads it by IMAP, beside the store: half as large as the text of the mail, it makes searching, sorting and threading of large mailboxes fast. Without it nothing is added to what there is, and what is not in it is looked through."),

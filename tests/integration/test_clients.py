@@ -114,8 +114,6 @@ class MbsyncTests(MbsyncCase):
         self.put(BELOW, "1.a", b"Subject: below\n\nhere\n", "S")
 
     def test_bothWays(self) -> None:
-        # Two of the messages have 8-bit characters in their headers.
-        self.change("imap.refuse_8bit_headers", "no")
         self.seed()
         self.sync()
         self.assertEqual(self.far().total(), MESSAGES + 5)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: Messages in one APPEND.
 MAX_MESSAGES = 1000
 #: Octets that one APPEND keeps in memory: of messages that are too small for a file.
-MAX_HELD_OCTETS = 16 << 20
+MAX_HELD_OCTETS = 8 << 20
 #: Messages of one APPEND that are in files: each is open.
 MAX_FILES = 64
 #: From this size on, the quota is looked at before a message comes.
@@ -105,12 +105,12 @@ class Arrivals:
             self._files += 1
         else:
             self._heldOctets += incoming.sizeOctets
-        if not self._session.isUtf8 and not incoming.header().isascii():
+        settings = self._session.entrance.settings
+        if settings.flag("imap.refuse_8bit_headers") and not incoming.header().isascii():
             self._needsUtf8()
 
     def _needsUtf8(self) -> None:
-        settings = self._session.entrance.settings
-        if not self._session.isUtf8 and settings.flag("imap.refuse_8bit_headers"):
+        if not self._session.isUtf8:
             # RFC 6855 4: rejected with a NO.
             raise Refused(b"NO [CANNOT] A header with 8-bit characters, and UTF8=ACCEPT is not enabled")
 

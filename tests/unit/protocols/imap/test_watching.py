@@ -4,6 +4,8 @@ Tests of L{osxmail.protocols.imap.watching}; what is said in which order, C{test
 
 from __future__ import annotations
 
+import random
+import re
 from typing import Any
 
 from twisted.internet.defer import fail
@@ -83,6 +85,87 @@ class MetadataTests(WatchCase):
         self.assertNotIn(b"METADATA", await client.do(b"NOTIFY NONE"))
         await self.inbox.setAnnotations("", {"/shared/comment": b"y"})
         self.assertNotIn(b"METADATA", await client.do(b"NOOP"))
+
+
+_STATUS = re.compile(rb"\* STATUS (\S+) \(([^)]*)\)\r\n")
+_LIST = re.compile(rb'\* LIST \(([^)]*)\) "/" (\S+)(?: \("OLDNAME" \((\S+)\)\))?\r\n')
+
+
+class Follower:
+    """
+    What a client knows that believes all it is told.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[bytes, dict[bytes, int]] = {}
+        # By name, whether there is such a mailbox or not (RFC 3501 6.3.6).
+        self.subscribed: set[bytes] = set()
+
+    def hear(self, said: bytes) -> None:
+        for line in said.splitlines(keepends=True):
+            if match := _LIST.match(line):
+                attributes, name, oldName = match.groups()
+                if oldName:
+                    for each in [each for each in self.numbers if each == oldName or each.startswith(oldName + b"/")]:
+                        self.numbers[name + each[len(oldName) :]] = self.numbers.pop(each)
+                if b"NonExistent" in attributes:
+                    self.numbers.pop(name, None)
+                else:
+                    self.numbers.setdefault(name, {})
+                (self.subscribed.add if b"\\Subscribed" in attributes else self.subscribed.discard)(name)
+            elif match := _STATUS.match(line):
+                words = match[2].split()
+                pairs = zip(words[::2], map(int, words[1::2]), strict=True)
+                self.numbers.setdefault(match[1], {}).update(pairs)
+
+
+class ModelTests(WatchCase):
+    async def test_likeAsking(self) -> None:
+        """
+        Whatever others do: who follows what NOTIFY tells knows what LIST and STATUS say.
+        """
+        chance = random.Random(3)
+        client, other = await self.client(), await self.client()
+        follower = Follower()
+        await client.do(b"ENABLE CONDSTORE")
+        follower.hear(await client.do(b'LIST "" * RETURN (SUBSCRIBED)'))
+        events = b"(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)"
+        follower.hear(await client.do(b"NOTIFY SET STATUS (personal %b)" % events))
+        for number in range(80):
+            names = sorted(name for name in follower.numbers if name != b"INBOX")
+            name = chance.choice(names)
+            match chance.randrange(9):
+                case 0:
+                    await other.do(b"CREATE %b/n%d" % (name, number))
+                case 1:
+                    await other.do(b"DELETE %b" % name)
+                case 2:
+                    await other.do(b"RENAME %b m%d" % (name, number))
+                case 3:
+                    await other.do(b"SUBSCRIBE %b" % name)
+                case 4:
+                    await other.do(b"UNSUBSCRIBE %b" % name)
+                case 5 | 6:
+                    await other.do(b"APPEND %b {%d+}\r\n%b" % (name, len(MESSAGE), MESSAGE))
+                case 7:
+                    await other.do(b"SELECT %b" % name)
+                    await other.do(b"STORE 1:* %bFLAGS (\\Seen)" % chance.choice([b"+", b"-"]))
+                    await other.do(b"COPY 1:* INBOX")
+                    await other.do(b"UNSELECT")
+                case 8:
+                    await other.do(b"SELECT %b" % name)
+                    await other.do(b"STORE 1 +FLAGS (\\Deleted)")
+                    await other.do(b"CLOSE")
+            follower.hear(await client.do(b"NOOP"))
+            truth = Follower()
+            items = b"MESSAGES UIDNEXT UNSEEN HIGHESTMODSEQ"
+            truth.hear(await other.do(b'LIST "" * RETURN (SUBSCRIBED STATUS (%b))' % items))
+            self.assertEqual(follower.numbers.keys(), truth.numbers.keys())
+            self.assertEqual(follower.subscribed & truth.numbers.keys(), truth.subscribed)
+            for name, numbers in follower.numbers.items():
+                for item, value in numbers.items():
+                    if item != b"UIDVALIDITY":
+                        self.assertEqual(value, truth.numbers[name][item], (number, name, item))
 
 
 class BoundTests(WatchCase):

@@ -23,8 +23,9 @@ from osxmail.protocols.imap.statusitems import statusValues
 if TYPE_CHECKING:
     from osxmail.protocols.imap.session import Imap
 
-#: Mailboxes that are listed without letting others have their turn.
+#: Mailboxes that are looked at, and that are written, without letting others have their turn.
 SLICE_MAILBOXES = 500
+SLICE_WRITTEN = 100
 #: Characters of patterns that are matched without letting others have their turn.
 SLICE_MATCHED = 20_000
 #: Mailboxes whose annotations are read at once: a megabyte each is the most that they can have.
@@ -189,7 +190,7 @@ class _Listing:
         names = [name for name in self._names if name in self._matched and (self._isSelected(name) or name in below)]
         entries = ListedEntries(session, command.entries)
         for count, name in enumerate(names):
-            if count % SLICE_MAILBOXES == 0 and count:
+            if count % SLICE_WRITTEN == 0 and count:
                 await session.drain()
                 await session.letOthers()
             if command.entries and count % ANNOTATED_AT_ONCE == 0:
@@ -266,7 +267,7 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
                 await session.letOthers()
     for count, name in enumerate(sorted(found, key=lambda name: (name != INBOX, name)), 1):
         session.write(renderListing(b"LSUB", [found[name]] if found[name] else [], name, (), session.isUtf8))
-        if count % SLICE_MAILBOXES == 0:
+        if count % SLICE_WRITTEN == 0:
             await session.drain()
             await session.letOthers()
     return b"OK LSUB completed"

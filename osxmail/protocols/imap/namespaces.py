@@ -14,6 +14,7 @@ A mailbox that the session may not know of is answered as one that does not exis
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple
 
 from attrs import evolve, frozen
 
@@ -71,10 +72,9 @@ class Place:
         raise NotAllowed(f"that needs the rights {rights} in {self.name}")
 
 
-@frozen
-class Seen:
+class Seen(NamedTuple):
     """
-    A mailbox in a list.
+    A mailbox in a list.  A tuple: ten thousand of them are made in one turn.
 
     @ivar name: what the session calls it.
     @ivar accountId: whose it is.
@@ -299,6 +299,8 @@ class Namespaces:
                 if each.accountId == self._account.accountId:
                     restricted[each.status.mailboxId] = ownersRights(self._keys, each.access)
         accountId = self._account.accountId
+        if not restricted:
+            return [Seen(status.name, accountId, status, ALL_RIGHTS) for status in statuses]
         return [
             Seen(status.name, accountId, status, restricted.get(status.mailboxId, ALL_RIGHTS)) for status in statuses
         ]

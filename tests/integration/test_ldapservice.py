@@ -267,7 +267,7 @@ class InetOrgPersonServiceTests(LDAPServiceCase):
         self.assertIn("SIZE", self.relayed("d.erb@example.test", subject).sender)
         # Their mail is not here: an empty mailbox would tell a mail program otherwise.
         self.assertEqual(self.imap("doris", "doriss-secret").partition("]")[0], "NO [AUTHORIZATIONFAILED")
-        self.assertEqual(self.pop3("doris", "doriss-secret").partition("]")[0], "-ERR [SYS/PERM")
+        self.assertEqual(self.pop3("doris", "doriss-secret").partition("]")[0], "-ERR [AUTH")
         self.assertEqual(self.submission("doris", "doriss-secret")[:3], "235")
 
     def test_groups(self) -> None:
@@ -330,14 +330,14 @@ class AppleServiceTests(LDAPServiceCase):
 
     def test_denied(self) -> None:
         imap, pop3, submission = self.everywhere("bert", "berts-secret")
-        self.assertEqual((imap[:2], pop3.partition("]")[0], submission[:3]), ("OK", "-ERR [SYS/PERM", "235"))
+        self.assertEqual((imap[:2], pop3.partition("]")[0], submission[:3]), ("OK", "-ERR [AUTH", "235"))
         imap, pop3, submission = self.everywhere("gerda", "gerdas-secret")
         self.assertEqual((imap.partition("]")[0], pop3[:3], submission[:3]), ("NO [AUTHORIZATIONFAILED", "+OK", "235"))
         # Off, and never switched on: by no door.
         for who in ("emil", "hugo"):
             imap, pop3, submission = self.everywhere(who, f"{who}s-secret")
             self.assertEqual(imap.partition("]")[0], "NO [AUTHORIZATIONFAILED")
-            self.assertEqual(pop3.partition("]")[0], "-ERR [SYS/PERM")
+            self.assertEqual(pop3.partition("]")[0], "-ERR [AUTH")
             self.assertEqual(submission[:9], "535 5.7.1")
         # But only to those who know the password.
         self.refused("emil", "wrong")

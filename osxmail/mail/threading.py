@@ -315,17 +315,21 @@ class _Forest:
         """
         self._sortChildren()
         dates, children, count = self.keys.dates, self.children, self.count
-        latest: dict[int, tuple[int, int]] = {}
+        # Of messages with one date the last counts: one number for both.
+        ranks = [(date << 32) + index for index, date in enumerate(dates)]
+        latest: dict[int, int] = {}
         for root in self.roots:
-            best = (dates[root], root) if root < count else (-(1 << 63), 0)
-            if root not in children:
-                latest[root] = best
+            below = children.get(root)
+            if below is None:
+                latest[root] = ranks[root]
                 continue
-            waiting = list(children[root])
+            best = ranks[root] if root < count else ranks[below[0]]
+            waiting = below.copy()
             while waiting:
                 node = waiting.pop()
-                best = max(best, (dates[node], node))
-                waiting.extend(children.get(node, ()))
+                best = max(best, ranks[node])
+                if node in children:
+                    waiting += children[node]
             latest[root] = best
         self.roots = inOrder(self.roots, latest)
         return self._flat()

@@ -59,7 +59,7 @@ class Source:
         @raise osxmail.protocols.imap.sections.CutShort: in the middle of it.
         """
         if self.found.octets is not None:
-            session.write(self.found.octets)
+            session.write(self.found.told)
         else:
             await self.sections.stream(session, self.found)
 

@@ -16,7 +16,7 @@ from osxmail.mail.imap.response import renderDate, renderPreview
 from osxmail.protocols.imap.derived import WORK_OCTETS, Pace
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.readahead import Batches, Firsts
-from osxmail.protocols.imap.sections import Found, QuickSection, Sections
+from osxmail.protocols.imap.sections import Found, QuickSection, Sections, withoutNuls
 from osxmail.protocols.imap.selected import Indexes, Located, SelectedView, picked
 from osxmail.protocols.sessions import SessionEnd
 
@@ -257,8 +257,8 @@ class FetchAnswer:
             inline = message.inline
             answer = quick.of(inline) if quick is not None and inline is not None else None
             if answer is not None:
-                gathered += (head, label if head.endswith(b"(") else b" " + label, b" {%d}\r\n" % len(answer), answer)
-                gathered.append(b")\r\n")
+                gathered += (head, label if head.endswith(b"(") else b" " + label, b" {%d}\r\n" % len(answer))
+                gathered += (withoutNuls(answer), b")\r\n")
                 octets += len(answer)
             else:
                 count += 1
@@ -305,7 +305,7 @@ class FetchAnswer:
                 await self._stream(sections, each, gathered)
                 octets = 0
             else:
-                gathered.append(each.octets)
+                gathered.append(each.told)
                 octets += len(each.octets)
         gathered.append(b")\r\n")
         return octets

@@ -36,6 +36,13 @@ _ENCODING_OCTETS = MAX_HEADER_OCTETS
 _ENCODING_FIELD = b"content-transfer-encoding"
 
 
+def withoutNuls(octets: bytes) -> bytes:
+    """
+    Octets for a literal, which has no NUL (RFC 9051 4.3.1, 9: CHAR8): 0x80 stands in its place.  BINARY has them all.
+    """
+    return octets.replace(b"\0", b"\x80")
+
+
 class UnknownEncoding(Exception):
     """
     A body has a transfer encoding that we do not know (RFC 3516 4.3: UNKNOWN-CTE).
@@ -60,6 +67,7 @@ class Found:
     @ivar offset: else where it begins in the message, prefix included.
     @ivar length: and how long it is.
     @ivar derived: else what makes it.
+    @ivar isExact: it may hold NULs: a literal8.
     """
 
     announcement: bytes
@@ -67,6 +75,15 @@ class Found:
     offset: int = 0
     length: int = 0
     derived: Derived | None = None
+    isExact: bool = False
+
+    @property
+    def told(self) -> bytes:
+        """
+        L{octets}, as a client is told them.
+        """
+        assert self.octets is not None
+        return self.octets if self.isExact else withoutNuls(self.octets)
 
 
 class QuickSection:
@@ -237,7 +254,7 @@ class Sections:
             return _literal(section.label, octets, mayHaveNul and b"\0" in octets)
         # RFC 3516 4.4: literal8 may hold a NUL, and need not.
         form = b"%b ~{%d}\r\n" if mayHaveNul else b"%b {%d}\r\n"
-        return Found(form % (section.label, length), None, offset, length)
+        return Found(form % (section.label, length), None, offset, length, None, mayHaveNul)
 
     async def _fields(self, section: BodySection) -> Found:
         place = self._range(section)
@@ -300,7 +317,7 @@ class Sections:
             self._room -= len(derived.kept)
             return _literal(section.label, derived.kept, hasNul)
         form = b"%b ~{%d}\r\n" if hasNul else b"%b {%d}\r\n"
-        return Found(form % (section.label, derived.length), None, 0, derived.length, derived)
+        return Found(form % (section.label, derived.length), None, 0, derived.length, derived, hasNul)
 
     # ---------------------------------------------------------------------------------------------- writing it
 
@@ -328,7 +345,7 @@ class Sections:
                 chunk = await self._message.read(offset, min(end - offset, CHUNK_OCTETS))
             if not chunk:
                 break
-            session.write(chunk)
+            session.write(chunk if found.isExact else withoutNuls(chunk))
             offset += len(chunk)
             await session.drain()
         return offset - found.offset
@@ -338,7 +355,7 @@ class Sections:
         making = found.derived.making()
         written = 0
         while piece := await making.next():
-            session.write(piece)
+            session.write(piece if found.isExact else withoutNuls(piece))
             written += len(piece)
             await session.drain()
         return written
@@ -352,7 +369,8 @@ def _window(octets: bytes, section: BodySection) -> bytes:
 
 def _literal(label: bytes, octets: bytes, hasNul: bool = False) -> Found:
     # RFC 3516 4.3: what has a NUL is a literal8.
-    return Found(b"%b %b{%d}\r\n" % (label, b"~" if hasNul else b"", len(octets)), octets, 0, len(octets))
+    form = b"%b ~{%d}\r\n" if hasNul else b"%b {%d}\r\n"
+    return Found(form % (label, len(octets)), octets, 0, len(octets), None, hasNul)
 
 
 def _decoder(encoding: bytes) -> Callable[[], Transform]:

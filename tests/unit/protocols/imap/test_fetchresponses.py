@@ -13,9 +13,7 @@ from tests.unit.protocols.imap.fetchresponses import Reader
 from tests.unit.protocols.imap.sessions import Client, SessionCase
 
 MESSAGES = [path.read_bytes() for path in sorted((Path(__file__).parents[3] / "messages").glob("*.eml"))]
-#: What has a NUL is told as it is, in a literal that should not have one (ARCHITECTURE.md, 17).
-MESSAGES = [octets for octets in MESSAGES if b"\0" not in octets]
-LARGE = b"Subject: large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + b"text\r\n" * 20_000
+LARGE = b"Subject: large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + b"te\0t\r\n" * 20_000
 ITEMS = """
 UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE SAVEDATE EMAILID THREADID PREVIEW MODSEQ RFC822
 RFC822.HEADER RFC822.TEXT BODY.PEEK[] BODY.PEEK[TEXT] BODY.PEEK[HEADER] BODY.PEEK[1] BODY.PEEK[1.MIME]
@@ -74,10 +72,13 @@ class GrammarTests(SessionCase):
         """
         await self.fill(*MESSAGES, LARGE)
         client = await self.selected(b"EXAMINE INBOX")
-        items = "(RFC822.SIZE BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] BODY.PEEK[]<10.20>)"
+        items = "(RFC822.SIZE BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] BODY.PEEK[]<10.20> BINARY.PEEK[])"
         found = await self.asked(client, f"FETCH 1:* {items}", False)
         for number, octets in enumerate([*MESSAGES, LARGE], 1):
             values = found[number]
+            self.assertEqual(values[b"BINARY[]"], octets)
+            # A literal has no NUL.
+            octets = octets.replace(b"\0", b"\x80")
             self.assertEqual(values[b"BODY[]"], octets)
             self.assertEqual(values[b"RFC822.SIZE"], len(octets))
             self.assertEqual(values[b"BODY[HEADER]"] + values[b"BODY[TEXT]"], octets)

@@ -20,7 +20,8 @@ from osxmail.store.connection import checkSQLiteVersion
 
 VERSION = 1
 BUSY_TIMEOUT_SECONDS = 5.0
-CACHE_KIB = 4_096  # a connection
+WRITER_CACHE_KIB = 8_192
+READER_CACHE_KIB = 2_048
 CHECKPOINT_PAGES = 2_000
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -116,7 +117,7 @@ def openForReading(path: Path, octets: int, boot: str) -> apsw.Connection | None
         return None
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        _prepare(connection)
+        _prepare(connection, READER_CACHE_KIB)
         connection.execute("PRAGMA query_only = 1").fetchall()
         if _isTrusted(connection, path, octets, boot):
             return connection
@@ -136,12 +137,13 @@ def openForWriting(path: Path, octets: int, boot: str) -> apsw.Connection:
     @raise OSError: nor its folder.
     """
     checkSQLiteVersion(apsw.sqlite_lib_version())
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
     if path.exists():
         connection = None
         try:
             connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-            _prepare(connection)
+            _prepare(connection, WRITER_CACHE_KIB)
             if _isTrusted(connection, path, octets, boot):
                 _mark(connection, boot)
                 return connection
@@ -155,7 +157,7 @@ def openForWriting(path: Path, octets: int, boot: str) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
-        _prepare(connection)
+        _prepare(connection, WRITER_CACHE_KIB)
         with connection:
             connection.execute(_SCHEMA).fetchall()
             # Marked from the beginning, by a boot that never was: a file that is not whole is never trusted.
@@ -194,9 +196,9 @@ def _settle(connection: apsw.Connection) -> bool:
     return pages == done
 
 
-def _prepare(connection: apsw.Connection) -> None:
+def _prepare(connection: apsw.Connection, cacheKib: int) -> None:
     connection.set_busy_timeout(int(BUSY_TIMEOUT_SECONDS * 1000))
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}").fetchall()
+    connection.execute(f"PRAGMA cache_size = -{cacheKib}").fetchall()
     connection.execute("PRAGMA temp_store = MEMORY").fetchall()
 
 

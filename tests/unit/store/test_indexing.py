@@ -396,7 +396,7 @@ class FillTests(IndexCase):
         """
         await self.append(message("needle"))
         await self.fill()
-        for path in self.path.parent.iterdir():
+        for path in (*self.path.parent.iterdir(), self.path.parent, self.path.parent.parent):
             self.assertEqual(path.stat().st_mode & 0o077, 0, path)
         await self.store.removeAccount("a")
         self.assertFalse(self.path.exists())

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.conversations -*-
+# -*- test-case-name: tests.unit.protocols.imap.test_reading -*-
 """
 How a command comes in: a line, and as often as a line announces one, a literal and another line (RFC 3501 4.3,
 RFC 7888).  A literal that is too large is refused before it is sent; where the client does not wait for that, it is

@@ -7,8 +7,8 @@ Distinct messages are stored first; COPY makes the rest of them, within the serv
 from __future__ import annotations
 
 from bench.clients import IMAP, Server, now
-from bench.mailboxes import fill
-from bench.processes import memoryOctets, settle
+from bench.mailboxes import fill, prepare
+from bench.processes import memoryOctets
 from bench.results import Bench, Line
 
 MAILBOXES = 100
@@ -54,7 +54,7 @@ def measure(bench: Bench) -> None:
     server = bench.servers[0]
     user = 0 if server.shared else _USER
     build(server)
-    settle(server.pids, 1800)
+    prepare(server, user, "largest", 1800)
     section = f"One user with {MAILBOXES} mailboxes and {MESSAGES:,} messages"
     login = f'LOGIN "{server.login(user)}" "{server.password}"'
     commands = [

@@ -61,15 +61,15 @@ def memoryOctets(roots: Iterable[int], kind: str = "Pss") -> int:
     return total
 
 
-def settle(roots: Iterable[int], atMostSeconds: float = 300) -> None:
+def settle(roots: Iterable[int], quietSeconds: float = 0.3, atMostSeconds: float = 300) -> None:
     """
-    Wait until the trees have next to nothing to do: what runs in the background after one measure is not to burden
-    the next one.
+    Wait until the trees have had next to nothing to do for a while: what runs in the background after one measure is
+    not to burden the next one.
     """
     deadline = time.monotonic() + atMostSeconds
     quiet = 0
     before = cpuSeconds(roots)
-    while quiet < 3 and time.monotonic() < deadline:
+    while quiet < quietSeconds * 10 and time.monotonic() < deadline:
         time.sleep(0.1)
         after = cpuSeconds(roots)
         quiet = quiet + 1 if after - before < 0.01 else 0

@@ -257,8 +257,10 @@ def inLanguage(language: Language, answer: bytes) -> bytes:
     """
     A tagged answer without its tag, or one untagged response, in this language; what it does not know stays as it is.
     """
+    if language is ENGLISH:
+        return answer
     match = _ANSWER.fullmatch(answer.decode("utf-8"))
-    if language is ENGLISH or match is None:
+    if match is None:
         return answer
     what, code, text, end = match.groups()
     return f"{what}{code} {said(language, text)}{end}".encode()

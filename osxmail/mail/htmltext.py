@@ -70,7 +70,11 @@ class HtmlText:
     One document.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, isBodyOnly: bool = False) -> None:
+        """
+        @param isBodyOnly: without the title.
+        """
+        self._unseen = _UNSEEN | {"title"} if isBodyOnly else _UNSEEN
         self._state = _TEXT
         self._rest = ""  # not understood yet: the beginning of a tag or of an entity
         self._until = ""  # what ends the string, or the element, that we are in
@@ -150,7 +154,7 @@ class HtmlText:
             return match.end()
         self._state = _TEXT
         name = self._name
-        if name in _UNSEEN:
+        if name in self._unseen:
             self._state, self._until = _UNTIL, "</" + name
         elif name != "!" and name.removeprefix("/") not in _SILENT:
             self._add(" ", out)

@@ -40,7 +40,7 @@ def preview(part: Part, read: Reader) -> str:
     @return: one line of at most L{MAX_CHARACTERS} characters without any that are not seen.
     """
     for count, leaf in enumerate(_Choosing(read).texts(part)):
-        text = _shown(leafText(leaf, read))
+        text = _shown(leafText(leaf, read, isBodyOnly=True))
         if text or count + 1 >= MAX_TEXTS:
             return text
     return ""

@@ -141,9 +141,11 @@ def _readUpTo(read: Reader, start: int, end: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def leafText(part: Part, read: Reader) -> Iterator[str]:
+def leafText(part: Part, read: Reader, isBodyOnly: bool = False) -> Iterator[str]:
     """
     The text of a part of the kind L{TEXT} in pieces; of HTML, what a reader sees.
+
+    @param isBodyOnly: without the title of HTML.
     """
     header = _readUpTo(read, part.headerOffset, part.bodyOffset, MAX_HEADER_OCTETS)
     found = firstFields(header, (b"content-type", b"content-transfer-encoding"))
@@ -152,11 +154,11 @@ def leafText(part: Part, read: Reader) -> Iterator[str]:
     # What is encoded in a way that nobody knows is taken as it is.
     decoder = decoderOf(firstWord(found.get(b"content-transfer-encoding"))) or Identity()
     texts = _decoded(_bodyOctets(part, read, decoder), charset)
-    return _seen(texts) if media is not None and media.subtype == b"html" else texts
+    return _seen(texts, isBodyOnly) if media is not None and media.subtype == b"html" else texts
 
 
-def _seen(pieces: Iterator[str]) -> Iterator[str]:
-    html = HtmlText()
+def _seen(pieces: Iterator[str], isBodyOnly: bool) -> Iterator[str]:
+    html = HtmlText(isBodyOnly)
     for piece in pieces:
         text = html.feed(piece)
         if text:

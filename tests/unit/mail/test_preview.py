@@ -80,6 +80,13 @@ class PreviewTests(SynchronousTestCase):
         ):
             self.assertEqual(of(message), expected, message)
 
+    def test_title(self) -> None:
+        """
+        Newsletters have their name there.
+        """
+        html = b"Content-Type: text/html\r\n\r\n<html><head><TITLE>News</TITLE></head><body><p>Today: rain"
+        self.assertEqual(of(html), "Today: rain")
+
     def test_encrypted(self) -> None:
         """
         RFC 8970 3.2: of what is encrypted there is nothing to be shown.

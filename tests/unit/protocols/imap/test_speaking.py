@@ -26,7 +26,7 @@ def answers() -> set[str]:
     for path in _HERE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
-                text = node.value.decode()
+                text = node.value.decode("utf-8", "replace")
                 match = _ANSWER.fullmatch(text)
                 if match is not None and "%b" not in match.group(1):
                     found.add(match.group(1))

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -64,6 +65,10 @@ def logOf(event: LogEvent) -> str:
 
 
 def _value(value: object) -> str:
+    if type(value) is str and _PLAIN.fullmatch(value):
+        return value
+    if type(value) is int:
+        return str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
@@ -82,13 +87,22 @@ def _visible(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> tuple[str, str]:
+    """
+    What the lines of one second begin with, before and after its fraction.
+    """
+    local = time.localtime(seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local), time.strftime("%z", local)
+
+
 def lineOf(event: LogEvent) -> str:
     """
     An event as one line: time, level, name, C{field=value} …; further lines, indented, only for a traceback of ours.
     """
     when = float(event.get("log_time", 0.0))
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(when)) + f".{int(when * 1000) % 1000:03d}"
-    stamp += time.strftime("%z", time.localtime(when))
+    date, zone = _second(int(when // 1))
+    stamp = f"{date}.{int(when * 1000) % 1000:03d}{zone}"
     level = event.get("log_level", LogLevel.info)
     name = event.get("event")
     words = [stamp, level.name]

@@ -247,11 +247,20 @@ class LifeTests(SessionCase):
                 b"",
             ),
             *(b"(CHANGEDSINCE 1)", b"(MESSAGES UIDNEXT)", b"\xff", b"CHARSET UTF-8"),
+            *(
+                b"(QRESYNC (1 1 1:9))",
+                b"(CHANGEDSINCE 1 VANISHED)",
+                b"QRESYNC",
+                b"IMAP4rev2",
+                b"UTF8=ACCEPT",
+                b"UIDONLY",
+            ),
         ]
         names = [
             *b"FETCH STORE SEARCH COPY MOVE EXPUNGE NOOP".split(),
             *b"LIST LSUB STATUS APPEND CREATE RENAME DELETE SELECT EXAMINE".split(),
             *(b"UID FETCH", b"UID STORE", b"UID SEARCH", b"UID MOVE", b"UID COPY", b"UID EXPUNGE"),
+            *(b"ENABLE", b"LANGUAGE", b"UID FETCH 1:* FLAGS", b"SELECT INBOX"),
         ]
         chance = random.Random(20031024)
         for number in range(600):

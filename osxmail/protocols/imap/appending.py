@@ -226,6 +226,8 @@ async def _append(session: Imap, arguments: Arguments) -> bytes:
         arrivals.abort()
     if "r" not in place.rights:
         return b"OK APPEND completed"  # RFC 4315 5: who may not select it learns nothing of its UIDs
+    if session.watch is not None:
+        session.watch.made(place.mailbox.mailboxId, [each.uid for each in appended])
     uids = renderSet([each.uid for each in appended])
     return b"OK [APPENDUID %d %b] APPEND completed" % (appended[0].uidvalidity, uids)
 
@@ -267,6 +269,8 @@ async def _replace(session: Imap, arguments: Arguments, isUid: bool) -> bytes:
         appended = await view.mailbox.replace(uids[0], place.mailbox, arrivals.messages[0])
     finally:
         arrivals.abort()
+    if session.watch is not None:
+        session.watch.made(place.mailbox.mailboxId, [appended.uid])
     # RFC 8508 4.3: APPENDUID comes before the EXPUNGE, which tellChanges writes.
     if "r" in place.rights:  # RFC 4315 5
         tell(session, b"* OK [APPENDUID %d %d] Replaced\r\n" % (appended.uidvalidity, appended.uid))

@@ -13,7 +13,6 @@ from osxmail.mail.imap.response import renderFlags
 from osxmail.mail.rights import rightFor
 from osxmail.mail.sequenceset import renderSet
 from osxmail.protocols.base import LineTooLong
-from osxmail.protocols.imap.contexts import tellItems
 from osxmail.protocols.imap.lines import Lines
 from osxmail.protocols.imap.reading import AFTER_LOGIN
 from osxmail.protocols.imap.selected import Located, SelectedView
@@ -101,7 +100,7 @@ async def tellChanges(
         await view.contexts.changed(session, view, since, known)
     if watch is not None and watch.newItems is not None and view.lastUid > known:
         # RFC 5465 5.2: after EXISTS and ADDTO.
-        await tellItems(session, view.uidsOf(range(view.indexAfter(known), view.count)), watch.newItems)
+        await watch.tellNew(view.uidsOf(range(view.indexAfter(known), view.count)))
 
 
 async def _tellFlags(session: Imap, view: SelectedView, known: int, withUid: bool, own: Collection[int]) -> None:

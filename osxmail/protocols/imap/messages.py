@@ -175,6 +175,8 @@ async def _transfer(session: Imap, command: Transfer, isMove: bool) -> bytes:
     copied: Copied = await Progress(session).during(transfer(uids, target.mailbox, kept))
     if not copied.sources:
         return b"OK Nothing to do"
+    if session.watch is not None:
+        session.watch.made(target.mailbox.mailboxId, copied.targets)
     code = b""
     if "r" in target.rights:  # RFC 4315 5: who may not select it learns nothing of its UIDs
         code = b"[COPYUID %d %b %b] " % (copied.uidvalidity, *renderPairs(copied.sources, copied.targets))

@@ -25,6 +25,7 @@ from osxmail.mail.imap.response import renderListing, renderStatus
 from osxmail.mail.imap.searchcommand import EventGroup, Notify
 from osxmail.mail.imap.watchgrammar import MESSAGE_EVENTS, SELECTED_FILTERS
 from osxmail.mail.mailboxname import parents
+from osxmail.protocols.imap.contexts import tellItems
 from osxmail.protocols.imap.filters import SLICE_MAILBOXES, Reachable, meant
 from osxmail.protocols.imap.metadata import Annotated
 from osxmail.protocols.imap.namespaces import Seen, canonicalName
@@ -127,6 +128,7 @@ class Watch:
         self._changed: dict[int, None] = {}
         self._isStale = False
         self._own: set[str] = set()
+        self._made: set[int] = set()
 
     def eventsOf(self, mailboxId: int) -> frozenset[str]:
         """
@@ -227,6 +229,23 @@ class Watch:
         The command under way is about to change this mailbox.
         """
         self._own.add(canonicalName(name))
+
+    def made(self, mailboxId: int, uids: Iterable[int]) -> None:
+        """
+        The command under way has put these messages there.
+        """
+        view = self._session.view
+        if self.newItems is not None and view is not None and view.mailbox.mailboxId == mailboxId:
+            self._made.update(uids)
+
+    async def tellNew(self, uids: Iterable[int]) -> None:
+        """
+        RFC 5465 5.2: say what was asked for of new messages in the selected mailbox, but not of the session's own.
+        """
+        others = [uid for uid in uids if uid not in self._made]
+        self._made.clear()
+        if others and self.newItems is not None:
+            await tellItems(self._session, others, self.newItems)
 
     async def tell(self) -> None:
         """

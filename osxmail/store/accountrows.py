@@ -129,14 +129,13 @@ def makeMailbox_txn(txn: Transaction, account: int, name: str, specialUse: str) 
     if findMailbox_txn(txn, account, name) is not None:
         raise AlreadyExists(name)
     if specialUse:
-        # RFC 6154 5.2 leaves it to us: one mailbox for each use, so that every client picks the same.
-        row = txn.execute(
-            "SELECT name FROM mailbox WHERE account_id = ? AND special_use = ?", (account, specialUse)
-        ).fetchone()
-        if row is not None:
-            raise UseTaken(f"{row[0]} is {specialUse}")
+        # RFC 6154 3 leaves it to us: one mailbox for each use, so that every client picks the same.
+        if not _takeUse_txn(txn, account, specialUse):
+            raise UseTaken(f"another mailbox is {specialUse}")
     else:
-        specialUse = _useForName_txn(txn, account, name)
+        # Mail programs of some language call theirs so.
+        use = useOfName(name)
+        specialUse = use if use and _takeUse_txn(txn, account, use) else ""
     missing = [above for above in parents(name) if findMailbox_txn(txn, account, above) is None]
     count = txn.execute("SELECT count(*) FROM mailbox WHERE account_id = ?", (account,)).fetchone()[0]
     if count + len(missing) + 1 > MAX_MAILBOXES:
@@ -153,23 +152,21 @@ def makeMailbox_txn(txn: Transaction, account: int, name: str, specialUse: str) 
     return mailboxId
 
 
-def _useForName_txn(txn: Transaction, account: int, name: str) -> str:
+def _takeUse_txn(txn: Transaction, account: int, use: str) -> bool:
     """
-    The special use that a new mailbox gets because mail programs of some language call theirs so: where no mailbox has
-    it, or where the one that we have made has it and was never used; that one stays, without it.
+    May a new mailbox have this special use?  It may where no mailbox has it, or where the one that we have made has it
+    and was never used: that one stays, without it.
     """
-    use = useOfName(name)
-    if not use:
-        return ""
     holder = txn.execute(
         "SELECT id, name, uidnext FROM mailbox WHERE account_id = ? AND special_use = ?", (account, use)
     ).fetchone()
-    if holder is not None:
-        mailboxId, heldBy, uidnext = holder
-        if uidnext > 1 or (heldBy, use) not in USUAL_MAILBOXES:
-            return ""
-        txn.execute("UPDATE mailbox SET special_use = '' WHERE id = ?", (mailboxId,))
-    return use
+    if holder is None:
+        return True
+    mailboxId, name, uidnext = holder
+    if uidnext > 1 or (name, use) not in USUAL_MAILBOXES:
+        return False
+    txn.execute("UPDATE mailbox SET special_use = '' WHERE id = ?", (mailboxId,))
+    return True
 
 
 def removeMailbox_txn(txn: Transaction, account: int, name: str) -> int:

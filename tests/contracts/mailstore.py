@@ -228,13 +228,19 @@ class AccountContract(StoreTools):
 
     @asynchronous
     async def test_createWithSpecialUse(self):
-        from osxmail.errors import AlreadyExists
+        from osxmail.errors import UseTaken
 
-        await self.assertFailure(self.account.createMailbox("Gesendet", "\\Sent"), AlreadyExists)
-        await self.account.deleteMailbox("Sent")
-        await self.account.createMailbox("Gesendet", "\\Sent")
+        # The one that was made with the account has its use as long as nobody else wants it, or it has been used.
+        await self.account.createMailbox("Mine", "\\Sent")
         uses = {each.specialUse: each.name for each in await self.account.listMailboxes()}
-        self.assertEqual(uses["\\Sent"], "Gesendet")
+        self.assertEqual(uses["\\Sent"], "Mine")
+        await self.assertFailure(self.account.createMailbox("More", "\\Sent"), UseTaken)
+        await self.fill(1, await self.account.mailbox("Trash"))
+        await self.assertFailure(self.account.createMailbox("Rubbish", "\\Trash"), UseTaken)
+        await self.account.deleteMailbox("Mine")
+        await self.account.createMailbox("More", "\\Sent")
+        uses = {each.specialUse: each.name for each in await self.account.listMailboxes()}
+        self.assertEqual(uses["\\Sent"], "More")
 
     @asynchronous
     async def test_tooManyMailboxes(self):

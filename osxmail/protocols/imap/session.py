@@ -367,7 +367,8 @@ class Imap(CompressibleGate):
         if view is None:
             return None
         view.mailbox.release(view)
-        if view.isReadOnly or view.rights.isdisjoint(CHANGING_RIGHTS) or view.lastUid < view.uidnext:
+        mayClaim = not (self.isRev2 or view.isReadOnly or view.rights.isdisjoint(CHANGING_RIGHTS))
+        if not mayClaim or view.lastUid < view.uidnext:
             return None
         # What arrived meanwhile was recent here, and is so to nobody else.
         claimed: Deferred[object] = view.mailbox.claimRecent()  # type: ignore[assignment]

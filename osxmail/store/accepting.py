@@ -14,6 +14,7 @@ from functools import partial
 
 from attrs import define
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from osxmail.errors import LimitExceeded, NoSuchMailbox, NoSuchMessage, OverQuota
 from osxmail.interfaces import NewMessage
@@ -36,6 +37,8 @@ from osxmail.store.trace import recordTrace_txn
 
 #: Up to this size a message is rendered on the reactor (some 20 µs), unless it was made to be hard; above, in a thread.
 RENDERED_AT_ONCE_OCTETS = 16 * 1024
+#: Messages of one APPEND that are made ready without letting others have their turn.
+PREPARED_AT_ONCE = 40
 #: Of these no message that is rendered at once has more, in its header and in all: a microsecond and ten for each.
 MAX_QUICK_SIGNS = 2_000
 MAX_QUICK_DELIMITERS = 100
@@ -259,7 +262,9 @@ class Accepting:
         now = self._now()
         batch = Batch(accountId, mailboxId, [], [], [], [])
         try:
-            for message in messages:
+            for count, message in enumerate(messages, 1):
+                if count % PREPARED_AT_ONCE == 0:
+                    await deferLater(self._database.reactor, 0.0)  # type: ignore[arg-type]
                 incoming = message.incoming
                 assert isinstance(incoming, Incoming), "a message comes in by the store's own incoming()"
                 batch.incomings.append(incoming)

@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from osxmail.errors import StoreFull
 from osxmail.protocols.imap import appending
 from osxmail.store.incoming import Incoming
-from tests.unit.protocols.imap.sessions import Client, SessionCase, clock
+from tests.unit.protocols.imap.sessions import Client, SessionCase, Turns, clock
 
 TEXT = b"Subject: x\r\n\r\n" + b"line\r\n" * 100
 
@@ -58,6 +58,17 @@ class BoundsTests(AppendingCase):
         self.assertTrue(all(place._isGone for place in made))
         self.assertEqual(len(made), 5)
         self.assertIn(b"OK", await client.do(b"NOOP"))
+
+    async def test_othersHaveTheirTurn(self) -> None:
+        """
+        However many messages come at once.
+        """
+        client = await self.entered()
+        text = b"".join(b"X-Field-%d: some words\r\n" % n for n in range(20)) + b"To: a@x, b@x, c@x\r\n" * 5 + TEXT
+        with Turns() as turns:
+            said = await client.do(b"APPEND INBOX" + literal(text) * 1000)
+        self.assertIn(b" 1:1000]", said)
+        self.assertLess(turns.longestSeconds, 0.015)
 
     async def test_files(self) -> None:
         self.patch(appending, "MAX_FILES", 2)

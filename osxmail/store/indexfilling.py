@@ -49,6 +49,8 @@ MAX_BUSY_WAITS = 50
 OPEN_WRITERS = 4
 MAX_MAILBOXES = 20_000  # that are watched for what comes
 DOCUMENTS_A_STEP = 1_000  # that are looked at for whether somebody has them
+WORDS_A_MESSAGE = 200  # that are in no other, at most: with more, an index is made anew
+SLACK_WORDS = 100_000
 SLACK_MESSAGES = 1_000  # as many more than twice those that are there may be in an index
 
 log = Logger(namespace="osxmail.store")
@@ -235,6 +237,9 @@ class Filling:
             )
             if gone:
                 await self._step(writer.removeDocuments, gone)
+        # Words stay when their texts go.
+        if await self._step(writer.wordCount) > WORDS_A_MESSAGE * messages + SLACK_WORDS:
+            raise ValueError("the index has many more words than its messages")
 
     # -------------------------------------------------------------------------------------------------- steps
 

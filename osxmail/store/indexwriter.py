@@ -122,6 +122,14 @@ class IndexWriter:
         assert row is not None
         return int(str(row[0]))
 
+    def wordCount(self) -> int:
+        """
+        How many different words there are, those of texts that are gone included.
+        """
+        row = self._connection.execute("SELECT coalesce(max(id), 0) FROM word").fetchone()
+        assert row is not None
+        return int(str(row[0]))
+
     # ----------------------------------------------------------------------------------------------- changes
 
     def addColumns(

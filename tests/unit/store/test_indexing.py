@@ -239,6 +239,24 @@ class FillTests(IndexCase):
         await self.fill()
         self.assertEqual(connection.execute("SELECT count(DISTINCT mailbox_id) FROM block").get, 1)
 
+    async def test_words(self) -> None:
+        """
+        Nor do its words: with many that nobody has any more, it is made anew.
+        """
+        self.patch(indexfilling, "SLACK_MESSAGES", 2)
+        self.patch(indexfilling, "SLACK_WORDS", 10)
+        self.patch(indexfilling, "WORDS_A_MESSAGE", 5)
+        for number in range(9):
+            await self.append(message(f"needle {number}", " ".join(f"word{number}x{other}" for other in range(20))))
+        await self.fill()
+        await self.mailbox.remove([2, 3, 4, 5, 6, 7, 8])
+        for _ in range(2):
+            await self.fill()
+        self.assertEqual(await self.mailbox.search(keys.Body("word8x7")), [9])
+        connection = apsw.Connection(str(self.path))
+        self.addCleanup(connection.close)
+        self.assertEqual(connection.execute("SELECT count(*) FROM word").get, 40)
+
     async def test_steps(self) -> None:
         """
         More messages than a step takes; blocks are joined, and the columns stay in order.

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.conversations -*-
+# -*- test-case-name: tests.unit.protocols.imap.test_access -*-
 """
 Access lists (RFC 4314): SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS.
 """

@@ -41,7 +41,7 @@ class Record:
     @ivar quotaOctets: C{None} when the directory says nothing (the setting's default counts), 0 for unlimited.
     @ivar popAllowed: may log in by POP3.
     @ivar imapAllowed: may log in by IMAP.
-    @ivar administrator: may administer this server.
+    @ivar administrator: may administer this server, and sees every mailbox in IMAP.
     @ivar source: which directory, and its evidence: C{("directory", "ldap://…"), ("dn", "uid=…")}.
     @ivar warnings: what could not be read as it stands, in plain words.
     """

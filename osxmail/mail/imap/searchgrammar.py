@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from osxmail.errors import ParseError
+from osxmail.mail.charset import codecName
 from osxmail.mail.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, normalizeFlag
 from osxmail.mail.imap.command import Search
 from osxmail.mail.imap.reader import BadCharset, BadCommand, Cursor
@@ -48,8 +49,10 @@ from osxmail.mail.searchkeys import (
     Younger,
 )
 
-#: CHARSETs we know; what BADCHARSET lists.
+#: What BADCHARSET lists; every other charset that Python knows is taken as well.
 CHARSETS = ("US-ASCII", "UTF-8")
+#: The codec of texts in a command that names no charset: many clients do not.
+UTF8 = "utf-8"
 
 _FIXED: dict[str, SearchKey] = {
     "ALL": All(),
@@ -90,38 +93,44 @@ def parseSearch(cursor: Cursor, isUid: bool = False) -> Search:
     """
     The arguments of SEARCH (RFC 4466 2.6.1).
 
-    @raise BadCharset: the CHARSET is not one of L{CHARSETS}.
+    @raise BadCharset: nobody knows the CHARSET.
     @raise BadCommand: it is no SEARCH, or passes a limit of L{osxmail.mail.searchkeys}.
     """
     options = takeResultOptions(cursor)
     hasCharset = cursor.takesWord(b"CHARSET")
+    codec = UTF8
     if hasCharset:
         cursor.space()
-        parseCharset(cursor, options)
+        codec = parseCharset(cursor, options)
         cursor.space()
-    return Search(parseKeys(cursor), isUid, options, hasCharset)
+    return Search(parseKeys(cursor, codec), isUid, options, hasCharset)
 
 
-def parseCharset(cursor: Cursor, options: ResultOptions | None) -> None:
+def parseCharset(cursor: Cursor, options: ResultOptions | None) -> str:
     """
-    A charset that we know.
+    A charset.
 
     @param options: of the same command.
-    @raise BadCharset: it is another.
+    @return: the name of Python's codec for it.
+    @raise BadCharset: there is none.
     """
-    if cursor.astring("a charset").decode("ascii", "replace").upper() not in CHARSETS:
+    charset = cursor.astring("a charset").decode("ascii", "replace")
+    codec = codecName(charset) if charset else None
+    if codec is None:
         refusal = BadCharset("a charset that is not known here")
         refusal.isSaving = options is not None and "SAVE" in options.names
         raise refusal
+    return codec
 
 
-def parseKeys(cursor: Cursor) -> SearchKey:
+def parseKeys(cursor: Cursor, codec: str = UTF8) -> SearchKey:
     """
     Search keys up to the end of the command.
 
+    @param codec: of their texts.
     @raise BadCommand: they are none, or pass a limit of L{osxmail.mail.searchkeys}.
     """
-    parser = _Parser(cursor)
+    parser = _Parser(cursor, codec)
     keys = [parser.key(0)]
     while not cursor.isAtEnd:
         cursor.space()
@@ -132,8 +141,9 @@ def parseKeys(cursor: Cursor) -> SearchKey:
 
 
 class _Parser:
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, codec: str) -> None:
         self._cursor = cursor
+        self._codec = codec
         self._count = 0
         self._isFuzzy = False
 
@@ -230,8 +240,8 @@ class _Parser:
         if len(raw) > MAX_TEXT_OCTETS:
             raise BadCommand("too long a text to search for")
         try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
+            return raw.decode(self._codec)
+        except UnicodeError:
             raise BadCommand("a text to search for that is not in its charset") from None
 
     def _keyword(self) -> SearchKey:

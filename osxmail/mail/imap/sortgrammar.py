@@ -26,9 +26,9 @@ def parseSort(cursor: Cursor, isUid: bool = False) -> Sort:
     cursor.expect(b"(", "a list of sort criteria")
     criteria = tuple(cursor.restOfList(lambda: _criterion(cursor), MAX_CRITERIA))
     cursor.space()
-    parseCharset(cursor, options)
+    codec = parseCharset(cursor, options)
     cursor.space()
-    return Sort(criteria, parseKeys(cursor), isUid, options)
+    return Sort(criteria, parseKeys(cursor, codec), isUid, options)
 
 
 def _criterion(cursor: Cursor) -> SortCriterion:
@@ -50,9 +50,9 @@ def parseThread(cursor: Cursor, isUid: bool = False) -> Thread:
     if algorithm not in ALGORITHMS:
         raise BadCommand("no such algorithm")
     cursor.space()
-    parseCharset(cursor, None)
+    codec = parseCharset(cursor, None)
     cursor.space()
-    return Thread(algorithm, parseKeys(cursor), isUid)
+    return Thread(algorithm, parseKeys(cursor, codec), isUid)
 
 
 def parseCancelUpdate(cursor: Cursor) -> CancelUpdate:

@@ -9,7 +9,7 @@ from osxmail.mail.imap.fetchattributes import FetchItems, parseFetchItems
 from osxmail.mail.imap.reader import BadCommand, BadName, Cursor
 from osxmail.mail.imap.resultoptions import ResultOptions, takeResultOptions
 from osxmail.mail.imap.searchcommand import EventGroup, MailboxFilter, MultiSearch, Notify
-from osxmail.mail.imap.searchgrammar import parseCharset, parseKeys
+from osxmail.mail.imap.searchgrammar import UTF8, parseCharset, parseKeys
 
 MAX_FILTERS = 100  # in one command
 MAX_NAMES = 1000  # in one filter
@@ -38,12 +38,13 @@ def parseMultiSearch(cursor: Cursor) -> MultiSearch:
         cursor.space()
     options = takeResultOptions(cursor)
     hasCharset = cursor.takesWord(b"CHARSET")
+    codec = UTF8
     if hasCharset:
         cursor.space()
-        parseCharset(cursor, options)
+        codec = parseCharset(cursor, options)
         cursor.space()
     # RFC 7377 2.1: without result options, ALL.
-    return MultiSearch(sources, parseKeys(cursor), options or ResultOptions(), hasCharset)
+    return MultiSearch(sources, parseKeys(cursor, codec), options or ResultOptions(), hasCharset)
 
 
 def parseNotify(cursor: Cursor) -> Notify:

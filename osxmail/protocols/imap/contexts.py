@@ -87,6 +87,13 @@ class Contexts:
         self._contexts[context.tag] = context
         return True
 
+    @property
+    def numbered(self) -> list[bytes]:
+        """
+        The tags of those whose results are sequence numbers.
+        """
+        return [context.tag for context in self._contexts.values() if not context.isUid]
+
     def cancel(self, tags: Sequence[bytes]) -> None:
         """
         Those of these commands are watched no longer; others are passed over.

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osxmail.mail.imap.command import Enable, Languages, Plain
+from osxmail.mail.imap.response import renderString
 from osxmail.mail.sequenceset import MAX_NUMBER
 from osxmail.protocols.imap.mailboxes import namespace
 from osxmail.protocols.imap.metadata import watchAnnotations
 from osxmail.protocols.imap.selected import SelectedView
+from osxmail.protocols.imap.speaking import tell
 from osxmail.protocols.languages import I_DEFAULT, LANGUAGES, languageFor
 
 if TYPE_CHECKING:
@@ -55,7 +57,11 @@ def adapt(session: Imap, view: SelectedView) -> None:
     """
     Let the view be as the session speaks.
     """
-    view.isUidOnly = session.isUidOnly
+    if session.isUidOnly and not view.isUidOnly:
+        view.isUidOnly = True
+        for tag in view.contexts.numbered:
+            tell(session, b"* NO [NOUPDATE %b] Not now\r\n" % renderString(tag))  # RFC 5267 4.3.1
+            view.contexts.cancel([tag])
     if session.isRev2:
         view.firstRecent = MAX_NUMBER  # RFC 9051 E: there is no \Recent
 

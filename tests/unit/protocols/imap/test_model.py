@@ -413,6 +413,37 @@ class Sessions(RuleBasedStateMachine):
         assert any(b"[COPYUID " in line for line in lines) == isThere, lines
         session.belief.isCurrent()
 
+    @rule(number=SESSION, flags=st.lists(FLAG, min_size=2, max_size=3))
+    def appendSeveral(self, number: int, flags: list[bytes]) -> None:
+        """
+        RFC 3502: their UIDs follow one another.
+        """
+        session = self.session(number)
+        uids = [self.truth.arrive(frozenset({flag})) for flag in flags]
+        messages = b"".join([b" (%b) {17+}\r\nSubject: n\r\n\r\n.\r\n" % flag for flag in flags])
+        lines = self.do(session, b"APPEND %b%b" % (self.name.encode(), messages), True)
+        assert b" %d:%d] " % (uids[0], uids[-1]) in lines[-1], lines
+        session.belief.isCurrent()
+
+    @rule(number=SESSION, place=PLACE, isUid=st.booleans(), flag=FLAG)
+    def replace(self, number: int, place: int, isUid: bool, flag: bytes) -> None:
+        """
+        RFC 8508: nothing is inherited, and nothing comes where nothing goes.
+        """
+        session = self.session(number)
+        if not self.has(session):
+            return
+        before, message, isUid = self.named(session, place, isUid)
+        uid = message if isUid else session.belief.uids[message - 1]
+        isThere = uid in self.truth.flags
+        if isThere:
+            self.truth.arrive(frozenset({flag}))
+            self.truth.remove({uid})
+        line = b"%bREPLACE %d %b (%b) {17+}\r\nSubject: n\r\n\r\n.\r\n" % (before, message, self.name.encode(), flag)
+        lines = self.do(session, line, True)
+        assert any(b"[APPENDUID " in line for line in lines) == isThere, lines
+        session.belief.isCurrent()
+
     @rule(number=SESSION, other=SESSION, place=PLACE, flag=FLAG)
     def idle(self, number: int, other: int, place: int, flag: bytes) -> None:
         """

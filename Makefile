@@ -62,7 +62,7 @@ bench: $(VENV)/.installed-tests
 	$(BIN)/python -m bench --size $(SIZE) $(BENCHFLAGS)
 
 bench-dovecot: $(VENV)/.installed-tests bench-packages
-	$(BIN)/python -m bench --dovecot --size $(SIZE) --write docs/performance.md $(BENCHFLAGS)
+	$(BIN)/python -m bench --dovecot --all --size $(SIZE) --write docs/performance.md $(BENCHFLAGS)
 
 bench-million: $(VENV)/.installed-tests
 	$(BIN)/python -m bench --only million $(BENCHFLAGS)

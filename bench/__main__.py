@@ -25,7 +25,8 @@ from bench.results import Bench, asJSON, asMarkdown, machine, shown, write
 _USERS = 120
 _SIZES = {"small": (10_000,), "full": (10_000, 100_000)}
 
-MEASURES = ("mailbox", "append", "pop3", "idle", "deliver", "relay", "into-large", "million")
+#: In this order: memory is measured on servers that have not done anything yet, and have nothing to give back.
+MEASURES = ("idle", "mailbox", "append", "pop3", "deliver", "relay", "into-large", "million")
 #: What is measured where nothing is said: the rest is long, or of one server only.
 _USUAL = ("mailbox", "append", "pop3", "idle", "deliver")
 
@@ -125,6 +126,7 @@ def _table(bench: Bench) -> Table:
 @click.option(
     "--only", multiple=True, type=click.Choice(MEASURES), help=f"Measure only this; usually {', '.join(_USUAL)}."
 )
+@click.option("--all", "isAll", is_flag=True, help="Measure everything.")
 @click.option("--line", "lines", multiple=True, help="Of mailbox, only lines with this in their names.")
 @click.option("--json", "jsonPath", type=click.Path(path_type=Path), help="Write all samples here.")
 @click.option(
@@ -133,14 +135,14 @@ def _table(bench: Bench) -> Table:
 def main(
     host: str, port: int | None, pop3: int, smtp: int, lmtp: int, tls: bool, user: str, password: str, pids: str,
     against: str, withDovecot: bool, sink: int, size: str, messages: tuple[int, ...], rounds: int, idleSessions: int,
-    only: tuple[str, ...], lines: tuple[str, ...], jsonPath: Path | None, document: Path | None,
+    only: tuple[str, ...], isAll: bool, lines: tuple[str, ...], jsonPath: Path | None, document: Path | None,
 ) -> None:  # fmt: skip
     """Measure osxmail on this machine, or any server by its ports; alone, or against a second one."""
     given = None
     if port is not None:
         given = Server(f"{host}:{port}", host, port, pop3, smtp, lmtp, isTLS=tls, user=user, password=password, pids=_pids(pids))  # noqa: E501  # fmt: skip
     sink = sink or freePort()
-    wanted = only or _USUAL
+    wanted = MEASURES if isAll else only or _USUAL
     started = time.time()
     with _servers(given, against, withDovecot, sink) as servers:
         bench = Bench(servers, rounds, messages or _SIZES[size])
@@ -162,8 +164,8 @@ def main(
         jsonPath.write_text(asJSON(bench))
     if document is not None:
         about = (
-            f"Medians of {rounds} rounds, {time.strftime('%Y-%m-%d')}, on one machine: {machine()}. The second server: "
-            f"{version() if withDovecot else against}.\n"
+            f"Medians of {rounds} rounds on {time.strftime('%Y-%m-%d')}, one machine: {machine()}. The second "
+            f"server: {version() if withDovecot else against}."
         )
         write(document, asMarkdown(bench, about))
     Console(width=None if sys.stdout.isatty() else 150).print(_table(bench))

@@ -56,9 +56,8 @@ def copy_txn(
     if not count:
         return Copied(uidvalidity, (), ()), None
     staysInAccount = isMove and source[0] == accountId
-    if not staysInAccount:
-        if not takeRoom_txn(txn, accountId, int(octets), count):
-            raise OverQuota("the account has no room for the copies")
+    if not staysInAccount and not takeRoom_txn(txn, accountId, int(octets), count):
+        raise OverQuota("the account has no room for the copies")
     if used >= 256 and sourceId != targetId:
         used = _usedFlags_txn(txn, where, args)
     if kept != -1:

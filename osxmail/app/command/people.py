@@ -74,7 +74,11 @@ def accountOptions(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--state", type=click.Choice(["enabled", "off", "forward"]), help="off refuses mail and logins."),
         click.option("--imap/--no-imap", default=None, help="May log in by IMAP."),
         click.option("--pop/--no-pop", default=None, help="May log in by POP3."),
-        click.option("--admin/--no-admin", default=None, help="An administrator: gets mail for postmaster, sees every mailbox in IMAP."),
+        click.option(
+            "--admin/--no-admin",
+            default=None,
+            help="An administrator: gets mail for postmaster, sees every mailbox in IMAP.",
+        ),
         click.option(
             "--quota",
             metavar="SIZE",

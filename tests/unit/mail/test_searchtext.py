@@ -92,7 +92,8 @@ class WordTests(SynchronousTestCase):
         """
         message = (
             b"Subject: not me\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
-            b"Content-Type: text/html\r\n\r\n<b>bo</b>ld_x1y a-bc-def\r\n--b\r\nX-Part: needle\r\n\r\nGr\xc3\xbc\xc3\x9fe 42\r\n--b--\r\n"
+            b"Content-Type: text/html\r\n\r\n<b>bo</b>ld_x1y a-bc-def\r\n"
+            b"--b\r\nX-Part: needle\r\n\r\nGr\xc3\xbc\xc3\x9fe 42\r\n--b--\r\n"
         )
         part = renderMessage(message).part
 

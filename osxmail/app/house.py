@@ -64,8 +64,8 @@ from osxmail.protocols.sessions import Sessions
 from osxmail.protocols.smtp import SMTPFactory
 from osxmail.protocols.submission import SubmissionFactory
 from osxmail.store.collection import Collection
-from osxmail.store.indexing import Indexing
 from osxmail.store.domains import Domains
+from osxmail.store.indexing import Indexing
 from osxmail.store.localaccounts import LocalAccounts
 from osxmail.store.settingrows import SettingRows
 from osxmail.store.store import Store

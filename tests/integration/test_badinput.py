@@ -291,7 +291,7 @@ class LineTests(BadInputCase):
             b"{5}\r\nab\r\n",
         ]  # fmt: skip
         forms += [bytes(chance.choices(range(256), k=chance.randrange(1, 200))) + b"\r\n" for _ in range(30)]
-        words = b"a NOOP LOGIN FETCH USER PASS EHLO MAIL FROM: RCPT TO: DATA BDAT {3+} { } ( ) \" \\ < > * \0 \xff 1:*"
+        words = b'a NOOP LOGIN FETCH USER PASS EHLO MAIL FROM: RCPT TO: DATA BDAT {3+} { } ( ) " \\ < > * \0 \xff 1:*'
         for _ in range(40):
             forms.append(b" ".join(chance.choices(words.split(), k=chance.randrange(1, 8))) + b"\r\n")
         for service in PLAIN:
@@ -595,5 +595,3 @@ class AddressTests(BadInputCase):
             self.assertIsNotNone(re.match(codes, code), (address, code))
             self.assertTrue(self.works(wire, "smtp"))
             wire.close()
-
-

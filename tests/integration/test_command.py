@@ -222,7 +222,7 @@ class WholeTests(CommandTestCase):
         self.assertEqual(self.done("connections", "end", line["id"]), f"{line['id']}: ended\n")
         self.assertEqual(client.readline(), b"* BYE an administrator ended it\r\n")
         until(lambda: line["id"] not in [c["id"] for c in self.json("connections")])
-        self.assertRegex(self.daemon.log("server"), rf'administration\.changed.*connection ended.*{line["id"]}')
+        self.assertRegex(self.daemon.log("server"), rf"administration\.changed.*connection ended.*{line['id']}")
         self.assertIn("osxmail connections lists them", self.refused("connections", "end", line["id"]))
 
     def test_connectionsOfEveryProtocol(self) -> None:

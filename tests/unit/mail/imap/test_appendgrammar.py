@@ -67,11 +67,7 @@ class HeadTests(SynchronousTestCase):
         self.assertRaises(BadCommand, closesUtf8, Cursor((b" )",)))
 
     @settings(deadline=None, max_examples=200)
-    @given(
-        st.lists(
-            st.sampled_from([b" ", b"(", b")", b"\\Seen", DATE, b"UTF8", b"CATENATE", b"~", b"TEXT", b"URL"])
-        )
-    )
+    @given(st.lists(st.sampled_from([b" ", b"(", b")", b"\\Seen", DATE, b"UTF8", b"CATENATE", b"~", b"TEXT", b"URL"])))
     def test_anything(self, words: list[bytes]) -> None:
         """
         It parses, or says that it does not.

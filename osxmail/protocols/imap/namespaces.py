@@ -13,6 +13,7 @@ A mailbox that the session may not know of is answered as one that does not exis
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
@@ -102,7 +103,7 @@ def canonicalName(name: str) -> str:
     if name.startswith(OTHERS):
         owner, slash, rest = name.removeprefix(OTHERS).partition(DELIMITER)
         try:
-            return f"{OTHERS}{Address.parse(owner).key}{slash}{rest}"
+            return f"{OTHERS}{_levelOf(_ownerOf(owner))}{slash}{rest}"
         except ParseError:
             pass
     return name
@@ -114,7 +115,25 @@ def nameOf(address: str, nameThere: str) -> str:
 
     @param address: the owner's; C{""} for nobody's.
     """
-    return f"{OTHERS}{Address.parse(address).key}/{nameThere}" if address else f"{SHARED}{nameThere}"
+    return f"{OTHERS}{_levelOf(Address.parse(address))}/{nameThere}" if address else f"{SHARED}{nameThere}"
+
+
+def _levelOf(address: Address) -> str:
+    """
+    An address as one level of a name: as its key, quoted where it has to be, and without the delimiter, which an
+    address may hold.
+    """
+    local, _, domain = address.key.rpartition("@")
+    return str(Address(local, domain)).replace("%", "%25").replace(DELIMITER, "%2F")
+
+
+def _ownerOf(level: str) -> Address:
+    """
+    The address back from L{_levelOf}.
+
+    @raise ParseError: it is none.
+    """
+    return Address.parse(re.sub("%2[Ff]", DELIMITER, level).replace("%25", "%"))
 
 
 class Namespaces:
@@ -203,7 +222,7 @@ class Namespaces:
         else:
             owner, _, nameThere = name.removeprefix(OTHERS).partition(DELIMITER)
             try:
-                account = await self._store.accountWithAddress(Address.parse(owner))
+                account = await self._store.accountWithAddress(_ownerOf(owner))
             except ParseError:
                 account = None
         if account is None or not nameThere:
@@ -349,34 +368,33 @@ class Namespaces:
 
         @param prefix: only of people whose address has a key that begins so.
         """
-        after = prefix[:-1]  # and those behind it that do not begin with the whole are passed over
         if not prefix:
             yield await self._allOf(await self._store.sharedAccount())
-        while True:
-            accounts = await self._store.accountsAfter(after, ACCOUNTS_AT_ONCE)
-            for account in accounts:
-                after = Address.parse(account.address).key
-                if prefix and not after.startswith(prefix):
-                    if after > prefix:
-                        return
-                    continue
-                if not self.isOwn(account):
-                    yield await self._allOf(account)
-            if len(accounts) < ACCOUNTS_AT_ONCE:
+        async for account, key in self._accounts(prefix[:-1]):
+            if key.startswith(prefix):
+                yield await self._allOf(account)
+            elif key > prefix:
                 return
 
     async def owners(self) -> AsyncIterator[str]:
         """
-        For administrators: the keys of the addresses of everybody else.
+        For administrators: the names of everybody else's accounts, as the level below L{OTHERS}.
         """
-        after = ""
+        async for account, _key in self._accounts(""):
+            yield _levelOf(Address.parse(account.address))
+
+    async def _accounts(self, after: str) -> AsyncIterator[tuple[IAccount, str]]:
+        """
+        Everybody else's accounts, with the keys of their addresses, behind this one in order.
+        """
         while True:
             accounts = await self._store.accountsAfter(after, ACCOUNTS_AT_ONCE)
+            before = after
             for account in accounts:
                 after = Address.parse(account.address).key
                 if not self.isOwn(account):
-                    yield after
-            if len(accounts) < ACCOUNTS_AT_ONCE:
+                    yield account, after
+            if len(accounts) < ACCOUNTS_AT_ONCE or after <= before:
                 return
 
     async def _allOf(self, account: IAccount) -> list[Seen]:

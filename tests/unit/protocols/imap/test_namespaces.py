@@ -160,6 +160,22 @@ class NamespacesTests(TestCase):
         self.assertEqual((len(names), names[0]), (6, "Other Users/p3@example.test/INBOX"))
         self.assertEqual([each async for some in ben.everybodys("q") for each in some], [])
 
+    async def test_awkwardAddresses(self) -> None:
+        """
+        What an address may hold does not break its name.
+        """
+        for number, text in enumerate(
+            ("a/b@example.test", "a%2Fb@example.test", '"a b/"@example.test', "ä@example.test")
+        ):
+            address = Address.parse(text)
+            account = await self.store.account(f"odd-{number}", address)
+            drafts = await account.mailbox("Drafts")
+            await drafts.setAccess("anna@example.test", "=", "lr")
+            (seen,) = [each for each in await self.anna.shared() if each.accountId == account.accountId]
+            self.assertEqual(seen.name.count("/"), 2, seen.name)
+            self.assertEqual(canonicalName(seen.name), seen.name)
+            self.assertEqual((await self.anna.find(seen.name, "r")).account.accountId, account.accountId)
+
     async def test_mayCreate(self) -> None:
         await self.anna.mayCreate("New")
         await self.anna.mayCreate("New/Below")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from osxmail.errors import MailError
 from osxmail.mail.flags import SEEN
 from osxmail.mail.imap.command import Plain, Select
 from osxmail.mail.imap.reader import BadCommand
@@ -93,7 +94,12 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         lines.append(renderListing(b"LIST", (), command.mailbox, oldName=command.nameBefore, isUtf8=True))
     tell(session, b"".join(lines))
     if resync is not None and resync.uidvalidity == status.uidvalidity:
-        await resynchronize(session, view, resync)
+        try:
+            await resynchronize(session, view, resync)
+        except MailError:
+            # RFC 3501 6.3.1: a SELECT that fails leaves no mailbox selected.
+            await session.deselect()
+            raise
     name = b"EXAMINE" if isReadOnly else b"SELECT"
     return b"OK [%b] %b completed" % (b"READ-WRITE" if mayChange else b"READ-ONLY", name)
 

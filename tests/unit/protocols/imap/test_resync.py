@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from osxmail.errors import StoreAway
 from osxmail.mail.imap.command import Resync
 from osxmail.mail.sequenceset import SequenceSet, merged
 from osxmail.protocols.imap import resync
@@ -141,3 +142,21 @@ class ForgottenTests(SessionCase):
         said = await client.until(b"a OK ")
         told = [tuple(map(int, pair)) for pair in re.findall(rb"\* (\d+) FETCH \(UID (\d+)", b"* 1 FETCH" + said)]
         self.assertEqual(told, [(1, 1), (2, 2), *((uid, uid) for uid in (4, 5, 6, 8, 9, 10, 11, 12))])
+
+    async def test_theStoreIsAway(self) -> None:
+        """
+        A SELECT that fails leaves no mailbox selected.
+        """
+        await self.fill(b"Subject: 1\r\n\r\n")
+        validity = (await self.inbox.status()).uidvalidity
+        client = self.connect()
+        await client.do(b"LOGIN anna secret")
+        await client.do(b"ENABLE QRESYNC")
+
+        def away(mailbox: object, modseq: int) -> None:
+            raise StoreAway("the disk")
+
+        self.patch(type(self.inbox), "expungedSince", away)
+        said = await client.do(b"SELECT INBOX (QRESYNC (%d 1))" % validity)
+        self.assertIn(b"NO [UNAVAILABLE] The mail store cannot serve now", said)
+        self.assertIn(b"BAD Not now", await client.do(b"FETCH 1 FLAGS"))

@@ -4,6 +4,7 @@ C{python -m bench}: measure one server, or two in the same sitting, and print ta
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ def main(
         given = Server(f"{host}:{port}", host, port, pop3, smtp, lmtp, isTLS=tls, user=user, password=password, pids=_pids(pids))  # noqa: E501  # fmt: skip
     sink = sink or freePort()
     wanted = MEASURES if isAll else only or _USUAL
-    started = time.time()
+    started, load = time.time(), os.getloadavg()[0]
     with _servers(given, against, withDovecot, sink) as servers:
         bench = Bench(servers, rounds, messages or _SIZES[size])
         steps: dict[str, Callable[[], None]] = {
@@ -165,7 +166,7 @@ def main(
     if document is not None:
         about = (
             f"Medians of {rounds} rounds on {time.strftime('%Y-%m-%d')}, one machine: {machine()}. The second "
-            f"server: {version() if withDovecot else against}."
+            f"server: {version() if withDovecot else against}. Load of the machine before the first line: {load:.1f}."
         )
         write(document, asMarkdown(bench, about))
     Console(width=None if sys.stdout.isatty() else 150).print(_table(bench))

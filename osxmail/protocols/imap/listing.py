@@ -17,7 +17,7 @@ from osxmail.mail.imap.response import renderListing, renderStatus
 from osxmail.mail.mailboxname import INBOX, Pattern, parents
 from osxmail.protocols.imap.access import ANY_RIGHT, renderMyRights
 from osxmail.protocols.imap.metadata import ListedEntries
-from osxmail.protocols.imap.namespaces import OTHERS, SHARED, Seen, canonicalName
+from osxmail.protocols.imap.namespaces import OTHERS, SHARED, Seen, canonicalPattern
 from osxmail.protocols.imap.statusitems import statusValues
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def listMailboxes(session: Imap, command: ListMailboxes) -> bytes:
         # RFC 3501 6.3.8: an empty name asks for the delimiter.
         session.write(b'* LIST (\\Noselect) "/" ""\r\n')
         return b"OK LIST completed"
-    patterns = [Pattern(canonicalName(command.reference + text)) for text in command.patterns]
+    patterns = [Pattern(canonicalPattern(command.reference + text)) for text in command.patterns]
     subscribed: frozenset[str] = frozenset()
     if "SUBSCRIBED" in command.select or "SUBSCRIBED" in command.wanted:
         subscribed = frozenset(await session.ownAccount().subscriptions())
@@ -252,7 +252,7 @@ async def listSubscribed(session: Imap, command: ListMailboxes) -> bytes:
     """
     LSUB (RFC 3501 6.3.9).
     """
-    pattern = Pattern(canonicalName(command.reference + command.patterns[0]))
+    pattern = Pattern(canonicalPattern(command.reference + command.patterns[0]))
     names = await session.ownAccount().subscriptions()
     matched = await _matched(session, [pattern], {*names, *await _above(session, names)})
     found: dict[str, str] = {name: "" for name in names if name in matched}

@@ -109,6 +109,14 @@ def canonicalName(name: str) -> str:
     return name
 
 
+def canonicalPattern(pattern: str) -> str:
+    """
+    A pattern of LIST with the address in it as we write it; where a wildcard stands in it, it is left alone.
+    """
+    owner = pattern.removeprefix(OTHERS).partition(DELIMITER)[0]
+    return pattern if {"%", "*"} & set(owner) else canonicalName(pattern)
+
+
 def nameOf(address: str, nameThere: str) -> str:
     """
     What others call a mailbox.

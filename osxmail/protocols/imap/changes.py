@@ -79,7 +79,7 @@ async def tellChanges(
                 await session.letOthers()
             part = numbers[start : start + SLICE_EXPUNGES]
             if isByUid:
-                session.write(b"* VANISHED %b\r\n" % renderSet(part))  # RFC 7162 3.2.10, RFC 9586 3.5
+                session.write(b"* VANISHED %b\r\n" % renderSet(part))  # RFC 7162 3.2.10, RFC 9586 3
             else:
                 session.write(b"".join([b"* %d EXPUNGE\r\n" % number for number in part]))
     if view.takeArrived():

@@ -30,7 +30,7 @@ EXTENSIONS = {
     "METADATA": b"METADATA",
 }
 
-#: Commands that take or tell sequence numbers: where UIDs are used only, they come in their UID form (RFC 9586 3.3).
+#: Commands that take or tell sequence numbers: where UIDs are used only, they come in their UID form (RFC 9586 3).
 NUMBERED = frozenset({"FETCH", "STORE", "SEARCH", "COPY", "MOVE", "SORT", "THREAD", "REPLACE"})
 
 UID_REQUIRED = b"BAD [UIDREQUIRED] This session uses UIDs only"

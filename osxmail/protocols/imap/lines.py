@@ -37,7 +37,7 @@ class Lines:
         self._isUidOnly = view.isUidOnly
         start = b"* %d FETCH ("
         if view.isUidOnly:
-            # RFC 9586 3.6: the UID stands in front; a second time only where there would be nothing else.
+            # RFC 9586 3: the UID stands in front; a second time only where there would be nothing else.
             start = b"* %d UIDFETCH ("
             items = [item for item in items if item != "UID"] or (["UID"] if isWhole else [])
         self.items = tuple(items)

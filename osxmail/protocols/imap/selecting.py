@@ -42,7 +42,7 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         if not session.isQresync:
             raise BadCommand("ENABLE QRESYNC comes first")  # RFC 7162 3.2.5
         if session.isUidOnly and resync.numbers is not None:
-            return UID_REQUIRED  # RFC 9586 3.7
+            return UID_REQUIRED  # RFC 9586 3
     if session.view is not None:
         # RFC 3501 6.3.1: the mailbox before is deselected even when this fails.
         await session.deselect()

@@ -53,7 +53,7 @@ class LineTests(SynchronousTestCase):
 
     def test_uidOnly(self) -> None:
         """
-        RFC 9586 3.6: the UID in place of the number, and a second time only where there is nothing else.
+        RFC 9586 3: the UID in place of the number, and a second time only where there is nothing else.
         """
         snapshot = makeSnapshot([4, 5, 6], {5: SEEN})
         view = viewOn(snapshot)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING
 
-from osxmail.errors import LimitExceeded, NoSuchMailbox, NoSuchMessage, NotAllowed, OverQuota, TooLarge
+from osxmail.errors import LimitExceeded, NoSuchMailbox, NoSuchMessage, NotAllowed, NotFound, OverQuota, TooLarge
 from osxmail.interfaces import IIncoming, NewMessage
 from osxmail.mail.imap.appendgrammar import (
     Content,
@@ -146,9 +146,7 @@ class Arrivals:
             kind = parsePartHead(arguments.cursor)
             if kind is PartKind.URL:
                 await arguments.keep()
-                source = await locate(self._session, parseUrl(arguments.cursor))
-                await self._makeRoom(source.sizeOctets)
-                await source.copy(incoming.write)
+                await self._copy(parseUrl(arguments.cursor), incoming)
             else:
                 if kind is PartKind.UTF8:
                     self._needsUtf8()
@@ -163,6 +161,15 @@ class Arrivals:
             raise LimitExceeded("too many parts in one CATENATE")
         if not incoming.sizeOctets:
             raise Refused(_EMPTY)
+
+    async def _copy(self, url: bytes, incoming: IIncoming) -> None:
+        source = await locate(self._session, url)
+        await self._makeRoom(source.sizeOctets)
+        try:
+            await source.copy(incoming.write)
+        except NotFound:
+            # Removed, and collected, in the middle of it.
+            raise BadUrl(url) from None
 
     def _permitted(self, flags: Collection[str]) -> tuple[str, ...]:
         """

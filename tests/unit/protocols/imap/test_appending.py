@@ -7,9 +7,10 @@ from __future__ import annotations
 from twisted.internet.defer import fail
 from twisted.internet.task import deferLater
 
-from osxmail.errors import StoreFull
+from osxmail.errors import NoSuchMessage, StoreFull
 from osxmail.protocols.imap import appending
 from osxmail.store.incoming import Incoming
+from osxmail.store.message import Message
 from tests.unit.protocols.imap.sessions import Client, SessionCase, Turns, clock
 
 TEXT = b"Subject: x\r\n\r\n" + b"line\r\n" * 100
@@ -205,6 +206,73 @@ class ReplaceTests(AppendingCase):
         self.assertIn(b"BAD [UIDREQUIRED]", await client.do(b"REPLACE 1 INBOX" + literal(TEXT)))
         said = await client.do(b"UID REPLACE 1 INBOX" + literal(TEXT))
         self.assertRegex(said, rb"(?s)^\* OK \[APPENDUID \d+ 2\].*\* VANISHED 1\r\n.*OK REPLACE")
+
+
+class CatenateTests(AppendingCase):
+    async def test_large(self) -> None:
+        """
+        Octets go from one message to another in pieces, and never stand in memory together.
+        """
+        text = TEXT + b"0123456789abcde\n" * 200_000
+        await self.fill(text)
+        client = await self.entered()
+        made = self.watch()
+        pieces: list[int] = []
+        write = Incoming.write
+
+        def watched(incoming: Incoming, data: bytes) -> object:
+            pieces.append(len(data))
+            return write(incoming, data)
+
+        self.patch(Incoming, "write", watched)
+        line = b"APPEND INBOX CATENATE (URL /INBOX/;UID=1 TEXT {3+}\r\nend URL /INBOX/;UID=1/;PARTIAL=1000000.7)"
+        self.assertIn(b" 2]", await client.do(line))
+        self.assertFalse(made[0].isInMemory)
+        self.assertLessEqual(max(pieces), 256 * 1024)
+        ((_, message),) = await self.inbox.messages([2])
+        octets = b""
+        while piece := await message.read(len(octets), 256 * 1024):
+            octets += piece
+        self.assertEqual(octets, text + b"end" + text[1_000_000:1_000_007])
+
+    async def test_largeHeader(self) -> None:
+        """
+        Fields that are chosen out of a header that is too large to be looked through at once.
+        """
+        header = b"".join(b"X-Field-%d: some words\r\n" % n for n in range(3000)) + b"To: a@x\r\n\r\n"
+        await self.fill(header + b"body")
+        client = await self.entered()
+        url = b"/INBOX/;UID=1/;SECTION=HEADER.FIELDS.NOT%20(To)"
+        self.assertIn(b" 2]", await client.do(b'APPEND INBOX CATENATE (URL "%b" TEXT {4+}\r\nbody)' % url))
+        rows = dict(await self.inbox.messages([1, 2]))
+        self.assertEqual(rows[1].sizeOctets - rows[2].sizeOctets, len(b"To: a@x\r\n"))
+
+    async def test_names(self) -> None:
+        """
+        RFC 5092 6: names are in UTF-8 in a URL, whatever the session speaks.
+        """
+        client = await self.entered()
+        await client.do(b'CREATE "B&APw-ro"')
+        await client.do(b'APPEND "B&APw-ro"' + literal(TEXT))
+        said = await client.do(b'APPEND INBOX CATENATE (URL "/B%C3%BCro/;UID=1")')
+        self.assertIn(b" 1]", said)
+        said = await client.do(b'APPEND INBOX CATENATE (URL "/B&APw-ro/;UID=1")')
+        self.assertIn(b"NO [BADURL /B&APw-ro/;UID=1]", said)
+
+    async def test_gone(self) -> None:
+        """
+        A message that is removed in the middle: nothing was appended.
+        """
+        await self.fill(TEXT + b"x" * 1_100_000)
+        client = await self.entered()
+
+        async def failing(*args: object) -> bytes:
+            raise NoSuchMessage("collected")
+
+        self.patch(Message, "read", failing)
+        said = await client.do(b"APPEND INBOX CATENATE (TEXT {3+}\r\nabc URL /INBOX/;UID=1)")
+        self.assertIn(b"NO [BADURL /INBOX/;UID=1]", said)
+        self.assertEqual(await self.count(), 1)
 
 
 class FailureTests(AppendingCase):

@@ -198,7 +198,7 @@ class ReplaceTests(AppendingCase):
 
     async def test_uidOnly(self) -> None:
         """
-        RFC 9586 3.3: REPLACE comes as UID REPLACE.
+        RFC 9586 3: REPLACE comes as UID REPLACE.
         """
         await self.fill(TEXT)
         client = await self.entered()

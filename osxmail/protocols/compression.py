@@ -4,7 +4,7 @@ COMPRESS=DEFLATE (RFC 4978): a gate whose two directions can be compressed.
 
 What has come is inflated as it is read and no further than the gate's buffer goes: a few octets that stand for many
 cost time, and no room.  A session that compresses has some 110 KB more than others: 64 KB to deflate (that is why its
-window is small), 45 KB to inflate.
+window is small), 45 KB to inflate.  The octets that the log counts are those of what was said.
 """
 
 from __future__ import annotations

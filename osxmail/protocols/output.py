@@ -51,7 +51,7 @@ class Output:
             return
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        if self.deflated is not None:
+        if self.deflated is not None and data:
             data = self.deflated(data)
         transport = self._transport
         if (

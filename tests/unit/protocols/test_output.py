@@ -53,6 +53,23 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual(self.transport.writes[1:], [b"y" * (GATHERED_PIECES + 1)])
 
 
+class DeflatedTests(SynchronousTestCase):
+    def test_once(self) -> None:
+        """
+        What is gathered is compressed in one piece; nothing is nothing (RFC 4978).
+        """
+        transport = Transport()
+        output = Output(transport)
+        output.deflated = lambda data: b"<%b>" % data
+        output.isGathering = True
+        output.write(b"a")
+        output.write(b"b")
+        output.flush()
+        output.write(b"")
+        output.flush()
+        self.assertEqual(transport.writes, [b"<ab>", b""])
+
+
 class SocketTests(TestCase):
     """
     A peer that reads slowly: part of it goes by the direct way, part by the reactor's, all in order.

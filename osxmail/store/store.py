@@ -177,7 +177,9 @@ class Store:
         return Deferred.fromCoroutine(self._account(accountId, address))
 
     async def _account(self, accountId: str, address: Address) -> IAccount:
-        known = await self._accounts("identifier = ? AND address = ? AND key = ?", (accountId, str(address), address.key))
+        known = await self._accounts(
+            "identifier = ? AND address = ? AND key = ?", (accountId, str(address), address.key)
+        )
         if known:
             return known[0]
 

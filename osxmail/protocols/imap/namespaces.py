@@ -149,17 +149,6 @@ class Namespaces:
     The mailboxes that one person reaches.
     """
 
-    __slots__ = (
-        "_account",
-        "_isDirectoryAdministrator",
-        "_keys",
-        "_memberships",
-        "_now",
-        "_settings",
-        "_store",
-        "_target",
-    )
-
     def __init__(
         self,
         account: IAccount,

@@ -46,6 +46,8 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
     await view.snapshot.loaded()
     tellKeywords(session, view)
     answer = FetchAnswer(session, view, items, command.changedSince)
+    # RFC 2180 4.1.1: which UID a number stands for is known as long as the number is.
+    mayTellGone = items.simple == ("UID",) and since is None and not command.isUid
     most = BATCH_MESSAGES if items.sections else BATCH_RENDERINGS if items.needs else SLICE_MESSAGES
     if "PREVIEW" in items.simple:
         most = min(most, BATCH_PREVIEWS)
@@ -58,6 +60,8 @@ async def fetch(session: Imap, command: Fetch) -> bytes:
                 await answer.withSections(indexes, following)
             elif items.needs:
                 await answer.withRenderings(indexes, following)
+            elif mayTellGone and not view.isInStep:
+                answer.uidsOnly(indexes)
             else:
                 answer.fromSnapshot(indexes)
             await session.drain()

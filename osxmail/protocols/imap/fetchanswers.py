@@ -119,6 +119,13 @@ class FetchAnswer:
         self.missing += located.missing
         self._session.write(self._lines.render(located))
 
+    def uidsOnly(self, indexes: Indexes) -> None:
+        """
+        The UIDs that numbers stand for, also where somebody else has expunged the message meanwhile.
+        """
+        pairs = zip(indexes, self._view.uidsOf(indexes), strict=True)
+        self._session.write(b"".join([b"* %d FETCH (UID %d)\r\n" % (index + 1, uid) for index, uid in pairs]))
+
     def _wantedUids(self, indexes: Indexes) -> list[int]:
         located = self._located(indexes)
         self.missing += located.missing

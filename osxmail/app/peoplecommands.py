@@ -159,7 +159,8 @@ class AccountCommands(Commands):
 
     async def account_set(self, arguments: dict[str, Any]) -> Any:
         address = addressIn(arguments, "address")
-        account = self._with(await self._local(address), arguments)
+        before = await self._local(address)
+        account = self._with(before, arguments)
         if arguments.get("password"):
             account = evolve(account, passwordHash=await self.house.passwords.hash(text(arguments, "password")))
         await self.house.accounts.updateAccount(account)
@@ -170,6 +171,9 @@ class AccountCommands(Commands):
             if kept is not None and quota is not None and quota.setOctets is not None:
                 await kept.overrideQuota(None, quota.setMessages)
         self._changed("account changed", str(address))
+        if account.passwordHash != before.passwordHash or _mayLess(account, before):
+            # Whoever is in by what counts no more: a password that was stolen, say.
+            self.house.sessions.endAllOf(account.accountId)
         return {"address": str(address)}
 
     async def account_remove(self, arguments: dict[str, Any]) -> Any:
@@ -177,6 +181,8 @@ class AccountCommands(Commands):
         account = await self._local(address)
         await self.house.accounts.removeAccount(account.accountId)
         await self.house.store.forgetRights(address)
+        # A session would have what its address is given next, when it is somebody else's.
+        self.house.sessions.endAllOf(account.accountId)
         if not arguments.get("keepMail"):
             try:
                 await self.house.store.removeAccount(account.accountId)
@@ -243,6 +249,18 @@ class AccountCommands(Commands):
                 {"name": m.name, "messages": m.messages, "unseen": m.unseen, "octets": m.sizeOctets} for m in mailboxes
             ],
         }
+
+
+def _mayLess(account: LocalAccount, before: LocalAccount) -> bool:
+    """
+    Something that allows to log in, or to do more than others, was taken away.
+    """
+    return (
+        (account.state == "off" and before.state != "off")
+        or account.administrator < before.administrator
+        or account.imapAllowed < before.imapAllowed
+        or account.popAllowed < before.popAllowed
+    )
 
 
 class AliasCommands(Commands):

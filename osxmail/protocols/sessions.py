@@ -256,6 +256,17 @@ class Sessions:
             self._clock.callLater(END_SECONDS, self._cut, gate)
         return True
 
+    def endAllOf(self, accountId: str) -> int:
+        """
+        End every session in which this person has come in, as L{end} does.
+
+        @return: how many.
+        """
+        found = [sessionId for sessionId, key in self._inside.items() if key[2] == accountId]
+        for sessionId in found:
+            self.end(sessionId)
+        return len(found)
+
     def _cut(self, gate: Gate) -> None:
         if gate.sessionId in self._gates:
             gate.transport.abortConnection()

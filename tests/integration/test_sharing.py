@@ -93,10 +93,35 @@ class SharingTests(ClientCase):
         """
         owner = self.client(self.who)
         self.ok(owner.setacl("INBOX", self.other, "lr"))
+        left = self.client(self.other)
         self.assertEqual(self.daemon.run("account", "remove", self.other, "--yes", "--keep-mail").returncode, 0)
+        # Nor has a session that was there before.
+        with self.assertRaises((imaplib.IMAP4.abort, OSError)):
+            left.noop()
         self.assertNotIn(self.other.encode(), b"".join(self.ok(owner.getacl("INBOX"))))
         self.daemon.addAccount(self.other)
         self.assertEqual(self.client(self.other).select(f'"Other Users/{self.who}/INBOX"')[0], "NO")
+        self.noFaults()
+
+    def test_takenAway(self) -> None:
+        """
+        Who is in by a password, or by a permission, that counts no more, does not stay.
+        """
+        for taken, before in (
+            (("--password-stdin",), ()),
+            (("--no-imap",), ()),
+            (("--state", "off"), ("--imap",)),
+            (("--no-admin",), ("--state", "enabled", "--admin")),
+        ):
+            self.daemon.run("account", "set", self.other, *before)
+            client = self.client(self.other)
+            changed = self.daemon.run("account", "set", self.other, *taken, input=f"{PASSWORD}\n")
+            self.assertEqual(changed.returncode, 0, changed.stderr)
+            with self.assertRaises((imaplib.IMAP4.abort, OSError), msg=str(taken)):
+                client.noop()
+        client = self.client(self.other)
+        self.daemon.run("account", "set", self.other, "--quota", "1G")
+        self.ok(client.noop())
         self.noFaults()
 
 

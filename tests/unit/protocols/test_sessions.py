@@ -144,6 +144,16 @@ class SessionsTests(SynchronousTestCase):
         self.clock.advance(0.1)
         self.assertTrue(busy.transport.aborted)
 
+    def test_endOfAllOfAPerson(self) -> None:
+        gates = [self.admit(protocol, host)[0] for protocol, host in (
+            ("imap", "192.0.2.1"), ("pop3", "192.0.2.2"), ("smtp", "192.0.2.1"), ("imap", "192.0.2.1"),
+        )]  # fmt: skip
+        for gate, who in zip(gates, ("anna", "anna", "anna", "bert"), strict=True):
+            self.sessions.comeIn(gate, who)
+        self.assertEqual(self.sessions.endAllOf("anna"), 3)
+        self.assertEqual([len(gate.ends) for gate in gates], [1, 1, 1, 0])
+        self.assertEqual(self.sessions.endAllOf("carl"), 0)
+
     def test_endOfOneThatDoes(self) -> None:
         gate, _ = self.admit()
         self.assertTrue(self.sessions.end(gate.sessionId))

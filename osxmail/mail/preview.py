@@ -19,6 +19,7 @@ from osxmail.mail.text import Reader, leafText
 
 MAX_CHARACTERS = 200  # RFC 8970 3.2: at most
 MAX_TEXT_CHARACTERS = 65_536  # of a part that are looked at
+MAX_READ_OCTETS = 2 << 20  # of a message: a newsletter's style sheets stand before its text
 MAX_TEXTS = 5  # parts that are looked into until one has text
 MAX_PARTS = 200  # whose headers are looked at
 MAX_HEADER_OCTETS = 16_384  # of each
@@ -39,8 +40,17 @@ def preview(part: Part, read: Reader) -> str:
     @param part: the message itself.
     @return: one line of at most L{MAX_CHARACTERS} characters without any that are not seen.
     """
-    for count, leaf in enumerate(_Choosing(read).texts(part)):
-        text = _shown(leafText(leaf, read, isBodyOnly=True))
+    leftOctets = MAX_READ_OCTETS
+
+    def some(offset: int, length: int) -> bytes:
+        # Megabytes of tags, or of what a decoder passes over, hold nothing that is seen.
+        nonlocal leftOctets
+        octets = read(offset, min(length, leftOctets)) if leftOctets else b""
+        leftOctets -= len(octets)
+        return octets
+
+    for count, leaf in enumerate(_Choosing(some).texts(part)):
+        text = _shown(leafText(leaf, some, isBodyOnly=True))
         if text or count + 1 >= MAX_TEXTS:
             return text
     return ""

@@ -26,6 +26,7 @@ def multipart(kind: bytes, *parts: bytes, boundary: bytes = b"b") -> bytes:
 
 PLAIN = b"Content-Type: text/plain\r\n\r\nplain text"
 HTML = b"Content-Type: text/html\r\n\r\n<style>p {}</style><p>of <b>HTML</b>&nbsp;&amp;</p>"
+QUOTED_PRINTABLE = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 IMAGE = b"Content-Type: image/png\r\n\r\nPNG"
 
 
@@ -119,6 +120,16 @@ class PreviewTests(SynchronousTestCase):
 
         self.assertEqual(len(preview(renderMessage(message).part, read)), 199)
         self.assertLess(sum(reads), 3 * module.MAX_TEXT_CHARACTERS)
+        # Nothing to be seen, and much of it.
+        for start, nothing in (
+            (b"Content-Type: text/html\r\n\r\n", b"<div>"),
+            (QUOTED_PRINTABLE, b"=\r\n"),
+            (b"\r\n", b" "),
+        ):
+            reads.clear()
+            message = start + nothing * 2_000_000 + b"seen"
+            self.assertEqual(preview(renderMessage(message).part, read), "")
+            self.assertLessEqual(sum(reads), module.MAX_READ_OCTETS)
 
     @settings(deadline=None, max_examples=200)
     @given(

@@ -20,13 +20,16 @@ from osxmail.interfaces import IMailbox
 from osxmail.mail import searchkeys as keys
 from osxmail.mail.address import Address
 from osxmail.mail.encodedword import decodeWords
+from osxmail.mail.indexentry import indexEntry
+from osxmail.mail.mimestructure import SortKeys
 from osxmail.mail.searchkeys import SearchKey
 from osxmail.mail.sortcriteria import NAMES, SortCriterion
 from osxmail.mail.text import folded
 from osxmail.mail.threading import ALGORITHMS, rendered
 from osxmail.store import indexfilling, indexsearch, indexwriter
-from osxmail.store.indexfile import removeIndex
+from osxmail.store.indexfile import bootId, removeIndex
 from osxmail.store.indexing import Indexing
+from osxmail.store.indexwriter import Filled, IndexedText, IndexWriter
 from osxmail.store.store import Store
 from tests.fakes.mailstores import put
 from tests.fakes.settings import FakeSettings
@@ -326,7 +329,7 @@ class FillTests(IndexCase):
         self.patch(indexsearch, "MANY_HEADERS", 0)
         senders = (
             "undisclosed", '"Q" (note) <q @x>', 'a@x\r\nFrom: "b" <b\r\n @y>', "x <c . d@z>", "<e f@z>", "g\r\n\t@h.z",
-            "i@z (one\r\n two)", "x: j@z;", "@r:k@z", "<@r:l@z>",
+            "i@z (one\r\n two)", "x: j@z;", "@r:k@z", "<@r:l@z>", "<long er@z>",
         )  # fmt: skip
         for sender in senders:
             await self.append(message(sender=sender))
@@ -351,6 +354,8 @@ class FillTests(IndexCase):
             with self.scanning():
                 self.assertEqual(await self.mailbox.search(key), expected, key)
                 self.assertEqual(await self.mailbox.search(keys.Text(wanted)), text, wanted)
+        self.assertEqual(await self.mailbox.search(keys.Header("from", "longer")), [11])
+        self.assertEqual(await self.mailbox.search(keys.Text("longer")), [])
         for key, expected in ((keys.Text("note"), [2]), (keys.Text("undisclosed"), [1]), (keys.Text("q <q@x>"), [])):
             self.assertEqual(await self.mailbox.search(key), expected, key)
 
@@ -436,6 +441,55 @@ class FillTests(IndexCase):
         self.assertEqual(await self.mailbox.search(keys.Text("needle")), list(range(31, 81)))
         await self.indexing.caughtUp()
         self.assertEqual(await self.mailbox.search(keys.Text("needle")), list(range(31, 81)))
+
+
+class TwoTests(IndexCase):
+    async def test_writers(self) -> None:
+        """
+        Who is behind changes nothing.
+        """
+        await self.fill()
+        entry = indexEntry(b"Subject: x\r\n\r\n", SortKeys(), 1, 0)
+        one, two = IndexWriter(self.path, 9, bootId()), IndexWriter(self.path, 9, bootId())
+        self.assertTrue(one.addColumns(77, 0, [(1, 5, entry), (2, 6, entry)], 2, 9))
+        self.assertFalse(two.addColumns(77, 0, [(1, 5, entry)], 1, 9))
+        self.assertTrue(two.addColumns(77, 2, [(3, 7, entry)], 3, 9))
+        self.assertTrue(two.addTexts(77, 0, [IndexedText(5, "x", {"word"}, True)], 1, 9))
+        self.assertFalse(one.addTexts(77, 0, [IndexedText(6, "y")], 2, 9))
+        self.assertTrue(one.addTexts(77, 1, [IndexedText(5, "x"), IndexedText(6, "y")], 2, 9))
+        self.assertEqual(one.filled()[77], Filled(3, 2, 3))
+        self.assertEqual(one.documents(-1, 10), [5, 6])
+        one.close()
+        two.close()
+
+    async def test_two(self) -> None:
+        """
+        Two processes that fill one index do not disturb one another: each step counts once.
+        """
+        self.patch(indexfilling, "COLUMNS_A_STEP", 3)
+        self.patch(indexfilling, "TEXTS_A_STEP", 3)
+        for number in range(20):
+            await self.append(message(f"needle {number}"))
+        other = Indexing(
+            self.store.database,
+            self.store.octets,
+            self.store.index,
+            self.settings,
+            reactor,  # type: ignore[arg-type]
+        )
+        other.start()
+        self.store.index.wanted(self.mailbox.mailboxId)
+        await gatherResults([self.indexing.caughtUp(), other.caughtUp()])
+        await other.stop()
+        await self.fill()
+        connection = apsw.Connection(str(self.path))
+        self.addCleanup(connection.close)
+        self.assertEqual(connection.execute("SELECT sum(messages) FROM block").get, 20)
+        self.assertEqual(connection.execute("SELECT count(*) FROM document").get, 20)
+        looked = self.looked()
+        self.assertEqual(await self.mailbox.search(keys.Header("subject", "needle")), list(range(1, 21)))
+        self.assertEqual(await self.mailbox.search(keys.Body("text")), list(range(1, 21)))
+        self.assertEqual(looked, [])
 
 
 class CrashTests(IndexCase):
@@ -577,6 +631,30 @@ class CrashTests(IndexCase):
         for path, data in earlier.items():
             path.write_bytes(data)
         await self.openStore()
+        await self.append(message("needle b"))
+        await self.check()
+
+    async def test_restoredStoreGoesOn(self) -> None:
+        """
+        The same, after so much has come elsewhere that only the mailbox itself tells.
+        """
+        await self.append(message("needle a"))
+        await self.append(message("hay"))
+        await self.close()
+        earlier = {path: path.read_bytes() for path in self.folder.glob("osxmail.sqlite*")}
+        await self.openStore()
+        for _ in range(4):
+            await self.append(message("needle that was"))
+        await self.fill()
+        await self.close()
+        for path in self.folder.glob("osxmail.sqlite*"):
+            path.unlink()
+        for path, data in earlier.items():
+            path.write_bytes(data)
+        await self.openStore()
+        other = await self.account.createMailbox("Other")
+        for _ in range(9):
+            await self.append(message("more"), other)
         await self.append(message("needle b"))
         await self.check()
 

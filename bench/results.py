@@ -62,12 +62,15 @@ class Bench:
 
     def rows(self) -> list[Row]:
         """
-        A row for each line, in the order in which they were measured.
+        A row for each line, by section: mailboxes first, else in the order in which they were measured.
         """
         first, last = self.servers[0].name, self.servers[-1].name
         isPair = len(self.servers) > 1
         rows = []
-        for line, samples in self.lines.items():
+        sections = sorted(dict.fromkeys(line.section for line in self.lines), key=lambda each: "mailbox of" not in each)
+        ordered = sorted(self.lines, key=lambda line: sections.index(line.section))
+        for line in ordered:
+            samples = self.lines[line]
             theirs = (_median(samples.values.get(last)), _median(samples.cpu.get(last))) if isPair else (None, None)
             rows.append(
                 Row(line, _median(samples.values.get(first)), theirs[0], _median(samples.cpu.get(first)), theirs[1])

@@ -51,6 +51,15 @@ class RowTests(SynchronousTestCase):
         (row,) = benchOf(Line("a", "b", ratio=0.5), [3.0], []).rows()
         self.assertEqual((row.ratio, row.verdict()), (None, ""))
 
+    def test_sections(self) -> None:
+        """
+        A section is one table, whatever came in between; mailboxes come first.
+        """
+        bench = benchOf(Line("Sessions", "idle"), [1.0], [1.0])
+        for section, name in (("A mailbox of 5 messages", "SELECT"), ("Sessions", "append")):
+            bench.record(Line(section, name), OURS, 1.0)
+        self.assertEqual([row.line.name for row in bench.rows()], ["SELECT", "idle", "append"])
+
     def test_shown(self) -> None:
         self.assertEqual(
             [shown(value, "s") for value in (0.0000123, 0.00123, 0.234, 2.5, None)],

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -168,7 +169,7 @@ def main(
             f"Medians of {rounds} rounds on {time.strftime('%Y-%m-%d')}, one machine: {machine()}. The second "
             f"server: {version() if withDovecot else against}. Load of the machine before the first line: {load:.1f}."
         )
-        write(document, asMarkdown(bench, about))
+        write(document, asMarkdown(bench, textwrap.fill(about, 118)))
     Console(width=None if sys.stdout.isatty() else 150).print(_table(bench))
 
 

@@ -186,6 +186,8 @@ class Arrivals:
             message.incoming.abort()
 
 
+_NOT_IN_URL = {octet: b"%%%02X" % octet for octet in range(256) if not 0x20 < octet < 0x7F or octet in b'"<>[]\\^`{|}'}
+
 _EMPTY = b"NO [CANNOT] An empty message is none"
 
 
@@ -267,7 +269,10 @@ async def _replace(session: Imap, arguments: Arguments, isUid: bool) -> bytes:
     freedOctets = 0
     if session.place is not None and session.place.account.accountId == place.account.accountId:
         await view.snapshot.loaded()
-        freedOctets = view.snapshot.sizes[view.snapshot.indexOf(uids[0])]
+        located = view.located(ranges[0])
+        if located.missing:
+            raise NoSuchMessage("another session has expunged it")
+        freedOctets = view.snapshot.sizes[located.places[0]]
     arrivals = Arrivals(session, place, freedOctets)
     try:
         await arrivals.receive(head, arguments)
@@ -289,5 +294,6 @@ def badUrl(error: BadUrl) -> bytes:
     """
     RFC 4469 4.1.
     """
-    url = error.url.translate(None, b"\r\n").replace(b"\\", b"%5C").replace(b"]", b"%5D")
+    # RFC 3986 2.1: what stands in no URL is percent-encoded, so that whatever came as one fits into a response code.
+    url = b"".join(_NOT_IN_URL.get(octet) or b"%c" % octet for octet in error.url)
     return b"NO [BADURL %b] There is nothing of that name" % url

@@ -123,7 +123,9 @@ def _backUp(connection: apsw.Connection, path: Path, version: int, now: float) -
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     target = path.with_name(f"{path.name}.schema{version:03d}.{stamp}.backup")
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
+    # What a start that was killed here has left behind, SQLite's journal of it included: as large as the database.
+    for left in path.parent.glob(f"{path.name}.schema*.backup.partial*"):
+        left.unlink()
     try:
         # For its owner alone, as the database itself.
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -138,6 +140,7 @@ def _backUp(connection: apsw.Connection, path: Path, version: int, now: float) -
         syncFolder(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
+        partial.with_name(partial.name + "-journal").unlink(missing_ok=True)
         raise
     backups = sorted(path.parent.glob(f"{path.name}.schema*.backup"), key=lambda each: each.stat().st_mtime)
     for old in backups[:-BACKUPS_KEPT]:

@@ -106,6 +106,17 @@ class MigrateTests(SynchronousTestCase):
         self.assertEqual(schemaVersion(self.prepare(FIRST)), 1)
         self.assertEqual(list(self.folder.glob("*.partial")), [])
 
+    def test_killedInABackup(self):
+        """
+        What was begun does not stay: it is as large as the store, and a server that is started again and again would
+        fill the disk.
+        """
+        self.prepare(FIRST).execute("INSERT INTO a VALUES (1)")
+        for end in ("", "-journal"):
+            (self.folder / f"osxmail.sqlite.schema001.20220101T000000Z.backup.partial{end}").write_bytes(b"x" * 1000)
+        self.assertEqual(schemaVersion(self.prepare(FIRST, SECOND)), 2)
+        self.assertEqual(len(self.backups()), 1)
+
     def test_newer(self):
         self.prepare(FIRST, SECOND)
         before = self.path.read_bytes()

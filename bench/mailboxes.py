@@ -118,7 +118,7 @@ def _fetches(count: int) -> int:
 _FETCH = (rb"^\* \d+ FETCH \(", _fetches)
 
 
-def _steps(mailbox: str, copy: str) -> Iterator[_Step]:
+def _steps(mailbox: str, copy: str, count: int) -> Iterator[_Step]:
     selected = f'SELECT "{mailbox}"'
     yield _Step("SELECT, first", selected, before=_forget)
     yield _Step("SELECT, again", selected, before=lambda visit: visit.again(""))
@@ -146,7 +146,8 @@ def _steps(mailbox: str, copy: str) -> Iterator[_Step]:
     yield _Step("THREAD REFERENCES", "THREAD REFERENCES UTF-8 ALL", 0.5, "THREAD=REFERENCES")
     yield _Step("THREAD REFS", "THREAD REFS UTF-8 ALL", 0.5, "THREAD=REFS")
     bodies = (rb"BODY\[\] \{", lambda count: min(count, 1000))
-    yield _Step("1,000 bodies, FETCH 1:1000 (BODY.PEEK[])", "FETCH 1:1000 (BODY.PEEK[])", 1.5, check=bodies)
+    fetch = f"FETCH 1:{min(count, 1000)} (BODY.PEEK[])"
+    yield _Step(f"{min(count, 1000):,} bodies, {fetch}", fetch, 1.5, check=bodies)
     yield _Step("COPY 1:* to an empty mailbox", f'COPY 1:* "{copy}"', 0.3, before=_freshCopy)
     store = "STORE 1:* +FLAGS (\\Flagged)"
     yield _Step(store, store, 1, before=_selectCopy, check=_FETCH)
@@ -170,7 +171,7 @@ def measure(bench: Bench, only: tuple[str, ...] = ()) -> None:
         section = f"A mailbox of {count:,} messages"
         for number in range(bench.rounds):
             visits = [_Visit(server, mailbox, copy, IMAP(server)) for server in bench.servers]
-            for step in _steps(mailbox, copy):
+            for step in _steps(mailbox, copy, count):
                 if only and not any(part in step.name for part in (*only, "SELECT, again", "COPY")):
                     continue
                 line = Line(section, step.name, ratio=step.ratio)

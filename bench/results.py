@@ -57,7 +57,7 @@ class Bench:
     def record(self, line: Line, server: Server, value: float, cpuSeconds: float | None = None) -> None:
         samples = self.lines.setdefault(line, Samples())
         samples.values.setdefault(server.name, []).append(value)
-        if cpuSeconds is not None:
+        if cpuSeconds is not None and server.pids:
             samples.cpu.setdefault(server.name, []).append(cpuSeconds)
 
     def rows(self) -> list[Row]:

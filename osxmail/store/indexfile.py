@@ -121,6 +121,9 @@ def openForReading(path: Path, octets: int, boot: str) -> apsw.Connection | None
         connection.execute("PRAGMA query_only = 1").fetchall()
         if _isTrusted(connection, path, octets, boot):
             return connection
+    except apsw.SQLError:
+        # There are no tables yet: it is just being made, or was when the machine stopped.  Who writes sees to that.
+        pass
     except BaseException:
         connection.close()
         raise

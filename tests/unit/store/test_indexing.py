@@ -520,6 +520,17 @@ class CrashTests(IndexCase):
         removeIndex(self.path)
         await self.check()
 
+    async def test_justBeingMade(self) -> None:
+        """
+        Who reads does not throw away a file that has no tables yet: somebody is writing them.
+        """
+        await self.prepare()
+        removeIndex(self.path)
+        self.path.touch(mode=0o600)
+        self.assertIsNone(await self.store.index.ask(self.row, 10**6, lambda connection: "asked"))
+        self.assertEqual(self.path.stat().st_size, 0)
+        await self.check()
+
     async def test_damaged(self) -> None:
         """
         Octets that are no database, or one whose pages are garbage.

@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SYSTEM_PACKAGES = $(shell sed 's/\#.*//' tests/system-packages.txt)
 SIZE ?= small
 
-.PHONY: run test check bench bench-dovecot bench-million bench-packages docs clean packages
+.PHONY: stress run test check bench bench-dovecot bench-million bench-packages docs clean packages
 
 # compat: the checkout is put on the path as it is, so that twistd finds the plugin from any folder.
 EDITABLE := --config-settings editable_mode=compat --editable
@@ -57,6 +57,10 @@ check: $(VENV)/.installed-tests
 	$(BIN)/ruff check osxmail tests bench twisted
 	$(BIN)/mypy
 	$(BIN)/python -m twisted.trial tests.test_architecture
+
+# Random clients in one mailbox, for longer than the test does it: make stress SEED=7 SECONDS=600
+stress: $(VENV)/.installed-tests
+	$(BIN)/python -m tests.integration.randomclients $(or $(SEED),1) $(or $(SECONDS),120)
 
 bench: $(VENV)/.installed-tests
 	$(BIN)/python -m bench --size $(SIZE) $(BENCHFLAGS)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.clients import Server
 from bench.daemon import freePort
+from osxmail.directory.passwords import COSTS
 
 PACKAGES = Path(__file__).with_name("system-packages.txt")
 
@@ -40,7 +41,7 @@ default_vsz_limit = 1G
 login_trusted_networks = 127.0.0.0/8
 passdb {{
   driver = passwd-file
-  args = scheme=PLAIN username_format=%n {folder}/users
+  args = username_format=%n {folder}/users
 }}
 userdb {{
   driver = passwd-file
@@ -126,8 +127,10 @@ def dovecot(users: int) -> Iterator[Server]:
             (folder / each).mkdir()
         (folder / "mail").chmod(0o1777)
         ports = {each: freePort() for each in ("imap", "pop3", "lmtp")}
+        # A login costs what it costs here.
+        hashed = COSTS["light"].hasher.hash("pw")
         (folder / "users").write_text(
-            "".join(f"u{n}:{{PLAIN}}pw:{10000 + n}:5000::{folder}/mail/u{n}::\n" for n in range(users))
+            "".join(f"u{n}:{{ARGON2ID}}{hashed}:{10000 + n}:5000::{folder}/mail/u{n}::\n" for n in range(users))
         )
         configuration = folder / "dovecot.conf"
         configuration.write_text(_CONFIGURATION.format(folder=folder, **ports))

@@ -161,7 +161,7 @@ class Watch:
         session = self._session
         stopWatching(session)
         refused: dict[int, Seen] = {}
-        await self._look(Reachable(session), refused)
+        await self._look(Reachable(session), refused, isFirst=True)
         session.watch = self
         for seen in refused.values():
             # RFC 5465 3.1: it may be seen, but not what is in it.
@@ -185,7 +185,7 @@ class Watch:
         # What has changed while we looked is found by looking again.
         self._isStale = bool(self._groups)
 
-    async def _look(self, reachable: Reachable, refused: dict[int, Seen] | None = None) -> None:
+    async def _look(self, reachable: Reachable, refused: dict[int, Seen] | None = None, isFirst: bool = False) -> None:
         """
         See which mailboxes there are, and watch them; what was told of those that are known stays.
         """
@@ -196,17 +196,25 @@ class Watch:
             some = await meant(session, reachable, [group.mailboxes], refused)
             found |= some
             if group.events:
+                # When names change, every session of a person looks at once.
+                await session.letOthers()
                 for mailboxId in some:
                     events[mailboxId] = events.get(mailboxId, frozenset()) | group.events
         before = self._watched
-        self._watched = {}
-        for mailboxId, each in events.items():
+        watched: dict[int, _Watched] = {}
+        for count, (mailboxId, each) in enumerate(events.items()):
+            if count % SLICE_MAILBOXES == 0:
+                await session.letOthers()
             seen, known = found[mailboxId], before.get(mailboxId)
             status = known.status if known is not None else seen.status
-            self._watched[mailboxId] = _Watched(seen.name, each, status)
-            if each & MESSAGE_EVENTS and _numbers(status) != _numbers(seen.status):
+            watched[mailboxId] = _Watched(seen.name, each, status)
+            # What comes into a new one before it is watched below would not be heard of.
+            isUnheard = known is None and not isFirst
+            if each & MESSAGE_EVENTS and (isUnheard or _numbers(status) != _numbers(seen.status)):
                 self._changed[mailboxId] = None
+        self._watched = watched
         everything = (*await reachable.personal(), *await reachable.others()) if self._groups else ()
+        await session.letOthers()
         self._existing = frozenset(seen.status.mailboxId for seen in everything) | found.keys()
         self._subscribed = await reachable.subscribed() if self._groups else frozenset()
         counted = [mailboxId for mailboxId, each in self._watched.items() if each.events & MESSAGE_EVENTS]
@@ -322,9 +330,11 @@ class Watch:
         before, existed, subscribed = self._watched, self._existing, self._subscribed
         reachable = Reachable(session)
         await self._look(reachable)
+        await session.letOthers()
         everything = {seen.status.mailboxId: seen for seen in (*await reachable.personal(), *await reachable.others())}
         names = _Names(everything.values(), self._subscribed)
         await names.prepare(session)
+        await session.letOthers()
         affected: dict[str, str] = {}  # to the name before
         for mailboxId, old in before.items():
             if "MAILBOXNAME" in old.events:
@@ -336,6 +346,7 @@ class Watch:
         for mailboxId, new in self._watched.items():
             if "MAILBOXNAME" in new.events and mailboxId not in existed:
                 affected[new.name] = ""
+        await session.letOthers()
         wanted = {each.name for each in (*before.values(), *self._watched.values()) if "MAILBOXNAME" in each.events}
         for name, oldName in list(affected.items()):
             if not oldName and name not in self._own:

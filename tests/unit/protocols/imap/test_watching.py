@@ -12,7 +12,7 @@ from twisted.internet.defer import fail
 
 from osxmail.errors import StoreAway
 from osxmail.mail.address import Address
-from osxmail.protocols.imap import filters
+from osxmail.protocols.imap import filters, watching
 from tests.fakes.mailstores import put
 from tests.unit.protocols.imap.sessions import Client, SessionCase
 
@@ -67,6 +67,25 @@ class RightsTests(WatchCase):
         await client.until(b'* LIST (\\NonExistent \\HasNoChildren) "/" ' + BENS)
         await put(self.store, self.work, MESSAGE)
         self.assertNotIn(b"STATUS", await client.do(b"NOOP"))
+
+    async def test_newWhileLooking(self) -> None:
+        """
+        What comes into a mailbox that is new, just before it is watched, is told.
+        """
+        client = await self.client(b'(subtree "Other Users" (MessageNew MessageExpunge MailboxName))')
+        meant = watching.meant
+        came: list[None] = []
+
+        async def late(*arguments: Any) -> Any:
+            found = await meant(*arguments)
+            if found and not came:
+                came.append(None)
+                await put(self.store, self.work, MESSAGE)
+            return found
+
+        self.patch(watching, "meant", late)
+        await self.work.setAccess("anna@example.test", "=", "lr")
+        await client.until(b"* STATUS " + BENS + b" (UIDNEXT 2 MESSAGES 1)")
 
 
 class MetadataTests(WatchCase):

@@ -41,7 +41,8 @@ class IMailboxListener(Interface):
 
 class ISnapshot(Interface):
     """
-    The selected mailbox in memory, shared by all its sessions, ascending by UID.  Nobody but the store changes it.
+    The selected mailbox in memory, shared by all its sessions, ascending by UID.  Nobody but the store changes it,
+    except for C{announcedUid}.
 
     The five arrays are parallel.  C{uids} is B{replaced} by a new array when messages vanish, and only appended to
     otherwise: a session that keeps the array and a count has a stable view of its sequence numbers.
@@ -54,6 +55,9 @@ class ISnapshot(Interface):
     dates = Attribute("array('q') of internal dates, seconds since the epoch")
     highestModseq: int = Attribute("what the arrays have caught up with")
     keywords: tuple[str, ...] = Attribute("keyword names, in order of their bits (bit 8 is the first)")
+    announcedUid: int = Attribute(
+        "up to here, messages are recent to nobody who comes later: a session was told of them"
+    )
 
     def indexOf(uid: int) -> int:
         """

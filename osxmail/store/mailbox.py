@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 
@@ -100,7 +101,15 @@ class Mailbox:
         """
         See L{IMailbox.status}.
         """
+        return self._kept().addCallback(self._announced)
+
+    def _kept(self) -> Deferred[MailboxStatus]:
         return self._parts.database.read(lambda txn: readStatus(txn, self.mailboxId), isSingle=True)
+
+    def _announced(self, status: MailboxStatus) -> MailboxStatus:
+        # RFC 3501 2.3.2: what a session has been told of is recent to no other; that session writes it when it ends.
+        announced = self._parts.shelf.announcedUid(self.mailboxId)
+        return status if announced < status.firstRecentUid else evolve(status, firstRecentUid=announced + 1)
 
     def messages(self, uids: Sequence[int]) -> Deferred[list[tuple[int, IMessage]]]:
         """
@@ -229,7 +238,7 @@ class Mailbox:
     async def _claimRecent(self) -> tuple[int, int]:
         # Somebody has selected it, and may be about to search.
         self._parts.index.wanted(self.mailboxId)
-        status = await self.status()
+        status = await self._kept()
         if status.firstRecentUid == status.uidnext:
             # Mostly nothing has come: no need to write.
             return status.uidnext, status.uidnext

@@ -191,6 +191,13 @@ class Shelf:
             return None
         return self._catchUp(slot)
 
+    def announcedUid(self, mailboxId: int) -> int:
+        """
+        See L{osxmail.interfaces.ISnapshot}; 0 where nobody has the mailbox.
+        """
+        slot = self._slots.get(mailboxId)
+        return 0 if slot is None or slot.snapshot is None else slot.snapshot.announcedUid
+
     @property
     def count(self) -> int:
         """

@@ -54,6 +54,7 @@ class Snapshot:
         "_logModseqs",
         "_loggedUids",
         "_vanishedLog",
+        "announcedUid",
         "dates",
         "flags",
         "highestModseq",
@@ -75,6 +76,7 @@ class Snapshot:
         self.dates = array("q")
         self.highestModseq = opening.highestModseq
         self.keywords = opening.keywords
+        self.announcedUid = 0
         self.listeners: set[IMailboxListener] = set()
         self.isLoaded = False
         self._loadedWaiters: list[Deferred[None]] = []

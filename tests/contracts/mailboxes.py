@@ -467,6 +467,15 @@ class MailboxContract(StoreTools):
         await self.fill(1)
         self.assertEqual(await self.inbox.claimRecent(), (3, 4))
         self.assertEqual((await self.inbox.status()).firstRecentUid, 4)
+        # Somebody who has it selected is told of what comes: claimed is it when that session writes so.
+        listener = Listener()
+        snapshot = await self.inbox.snapshot(listener)
+        await self.fill(1)
+        self.assertEqual((await self.inbox.status()).firstRecentUid, 4)
+        snapshot.announcedUid = 4
+        self.assertEqual((await self.inbox.status()).firstRecentUid, 5)
+        self.assertEqual(await self.inbox.claimRecent(), (4, 5))
+        self.inbox.release(listener)
 
     @asynchronous
     async def test_manyAtOnce(self):

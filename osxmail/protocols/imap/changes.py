@@ -87,6 +87,7 @@ async def tellChanges(
             session.write(b"* %d EXISTS\r\n" % view.count)
         else:
             session.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (view.count, view.recentCount()))
+            view.noteAnnounced()
     highest = view.snapshot.highestModseq
     while view.modseq < highest and view.modseq + 1 in own:
         # What we did ourselves was told by the command's answers: mostly there is nothing else to look for.

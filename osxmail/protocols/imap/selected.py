@@ -18,7 +18,7 @@ from attrs import frozen
 from zope.interface import implementer
 
 from osxmail.interfaces import IMailbox, IMailboxListener, ISnapshot
-from osxmail.mail.rights import ALL_RIGHTS
+from osxmail.mail.rights import ALL_RIGHTS, CHANGING_RIGHTS
 from osxmail.mail.sequenceset import Range, SequenceSet, merged
 from osxmail.protocols.imap.contexts import Contexts
 
@@ -295,6 +295,20 @@ class SelectedView:
                 numbers.append(index + 1)
                 places.append(place)
         return Located(numbers, places, len(indexes) - len(numbers))
+
+    @property
+    def mayChange(self) -> bool:
+        """
+        Something in the mailbox may be changed by this session.
+        """
+        return not (self.isReadOnly or self.rights.isdisjoint(CHANGING_RIGHTS))
+
+    def noteAnnounced(self) -> None:
+        """
+        Messages that the view knows are recent to nobody who comes later (RFC 3501 2.3.2).
+        """
+        if self.mayChange and self.lastUid > self.snapshot.announcedUid:
+            self.snapshot.announcedUid = self.lastUid
 
     def recentCount(self) -> int:
         """

@@ -67,7 +67,7 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         mailbox.release(view)
         raise
     view.open(snapshot)
-    view.firstRecent = firstRecent
+    view.firstRecent = max(firstRecent, snapshot.announcedUid + 1)
     view.uidnext = max(uidnext, view.lastUid + 1)
     view.rights = place.rights
     adapt(session, view)
@@ -76,6 +76,7 @@ async def _open(session: Imap, command: Select, isReadOnly: bool) -> bytes:
         session.enabled.add("CONDSTORE")
     lines = [renderKeywords(view), b"* %d EXISTS\r\n" % view.count]
     if hasRecent:
+        view.noteAnnounced()
         lines.append(b"* %d RECENT\r\n" % view.recentCount())
     # RFC 3501 7.1: UNSEEN may be left out; a large mailbox that nobody has opened lately need not be waited for.
     isLoaded = len(snapshot.flags) == len(snapshot.uids)

@@ -17,7 +17,6 @@ from osxmail.interfaces import IAccount, IDirectory, IMailStore
 from osxmail.mail.imap.grammar import parseCommand
 from osxmail.mail.imap.reader import BadCharset, BadCommand, BadName, Cursor
 from osxmail.mail.imap.searchgrammar import CHARSETS
-from osxmail.mail.rights import CHANGING_RIGHTS
 from osxmail.protocols.base import Gate, GateFactory
 from osxmail.protocols.compression import CompressibleGate
 from osxmail.protocols.entrance import Entrance
@@ -367,8 +366,7 @@ class Imap(CompressibleGate):
         if view is None:
             return None
         view.mailbox.release(view)
-        mayClaim = not (self.isRev2 or view.isReadOnly or view.rights.isdisjoint(CHANGING_RIGHTS))
-        if not mayClaim or view.lastUid < view.uidnext:
+        if self.isRev2 or not view.mayChange or view.lastUid < view.uidnext:
             return None
         # What arrived meanwhile was recent here, and is so to nobody else.
         claimed: Deferred[object] = view.mailbox.claimRecent()  # type: ignore[assignment]

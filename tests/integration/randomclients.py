@@ -55,6 +55,7 @@ class RandomClient:
     """
     @ivar view: UIDs by place; C{None} where a message has been announced and nothing told of it.
     @ivar flags: by UID, as they were told last.
+    @ivar deleted: the UIDs of a search for C{DELETED} that is kept up to date (RFC 5267 4.3), or C{None}.
     """
 
     def __init__(self, name: str, port: int, who: str, choice: random.Random) -> None:
@@ -68,6 +69,8 @@ class RandomClient:
         self.tag = 0
         self.view: list[int | None] = []
         self.flags: dict[int, frozenset[bytes]] = {}
+        self.deleted: set[int] | None = None
+        self.deletedTag = 0
         self.command = b""
         self.transcript: list[bytes] = []
         self.isUidOnly = self.isQresync = self.isNotified = self.isIdle = self.isSelected = self.isReadOnly = False
@@ -151,7 +154,9 @@ class RandomClient:
     def untagged(self, line: bytes) -> None:
         if not line.startswith(b"* "):
             self.fail(f"neither tagged nor untagged: {line!r}")
-        if re.match(rb"\* (BYE|BAD|NO)\b", line):
+        if line.startswith(b"* NO [NOUPDATE "):
+            self.deleted = None
+        elif re.match(rb"\* (BYE|BAD|NO)\b", line):
             self.fail("what is wrong?")
         if found := re.match(rb"\* (\d+) (EXISTS|EXPUNGE|FETCH|UIDFETCH)\b(?: \()?", line):
             getattr(self, "told" + found[2].decode())(int(found[1]), line[found.end() :])
@@ -161,6 +166,8 @@ class RandomClient:
             self.found(list(map(int, found[2].split())), b"UID " in self.command[:4], found[1] == b"SEARCH")
         elif found := re.match(rb"\* THREAD ?(.*)", line):
             self.found(list(map(int, re.findall(rb"\d+", found[1]))), b"UID " in self.command[:4], False)
+        elif self.deleted is not None and line.startswith(b'* ESEARCH (TAG "%d")' % self.deletedTag):
+            self.toldContext(line)
         elif found := re.match(rb'\* ESEARCH \(TAG "(\d+)"\)( UID)?.* ALL ([\d:,]+)', line):
             self.found(members(found[3]), found[2] is not None, False)
 
@@ -171,6 +178,19 @@ class RandomClient:
             self.fail("found what is not there")
         if isUid and None not in self.view and not set(numbers) <= set(self.view):
             self.fail("found what has not been told")
+
+    def toldContext(self, line: bytes) -> None:
+        """
+        What comes to a search and what leaves it, in this order.
+        """
+        assert self.deleted is not None
+        for kind, changes in re.findall(rb" (ALL|ADDTO|REMOVEFROM) \(?([\d:, ]+)", line):
+            parts = changes.split()
+            sets = parts if kind == b"ALL" else parts[1::2]
+            for uid in (one for text in sets for one in members(text)):
+                if (uid in self.deleted) is not (kind == b"REMOVEFROM"):
+                    self.fail(f"{kind!r} of {uid}: {self.deleted}")
+                self.deleted ^= {uid}
 
     def toldEXISTS(self, count: int, rest: bytes) -> None:
         if count < len(self.view):
@@ -262,6 +282,7 @@ class RandomClient:
         if self.isQresync and self.highest and isWhole and self.random.random() < 0.8:
             parameter = b" (QRESYNC (%d %d))" % (self.validity, self.highest)
         self.isNotified = self.isNotified and self.isSelected
+        self.deleted = None
         verb = self.random.choice((b"SELECT", b"SELECT", b"SELECT", b"EXAMINE"))
         self.isReadOnly = verb == b"EXAMINE"
         self.begin(b"%b %b%b" % (verb, BOX, parameter))
@@ -336,6 +357,8 @@ class RandomClient:
             return
         choice = self.random
         acts = [self.fetch] * 5 + [self.search] * 4 + [self.noop] * 2 + [self.idle, self.notify, self.again, self.copy]
+        if self.deleted is None:
+            acts.append(self.watch)
         if not self.isReadOnly:
             acts += [self.store] * 6 + [self.expunge] * 2 + [self.move, self.replace]
         if len(self.view) < MOST_MESSAGES:
@@ -370,6 +393,7 @@ class RandomClient:
             self.do(b"NOTIFY SET " + AS_EVER)
             self.isNotified = False
         if self.random.random() < 0.5:
+            self.deleted = None
             self.do(b"CLOSE" if self.isReadOnly else b"UNSELECT")
         self.select()
         self.begin(b"NOOP")
@@ -429,6 +453,10 @@ class RandomClient:
         else:
             self.begin(b"%bMOVE %b %b" % (prefix, numbers, self.random.choice((OTHER, OTHER, BOX))))
 
+    def watch(self) -> None:
+        self.deleted, self.deletedTag = set(), self.tag + 1
+        self.begin(b"UID SEARCH RETURN (UPDATE ALL) DELETED")
+
     def search(self) -> None:
         key = self.random.choice(KEYS)
         prefix = b"UID " if self.isUidOnly or self.isNotified or self.random.random() < 0.5 else b""
@@ -463,6 +491,10 @@ class RandomClient:
             for uid, flags in known.items():
                 if uid in self.view and self.flags[uid] != flags:
                     self.fail(f"the flags of {uid} were told as {set(flags)} and are {set(self.flags[uid])}")
+
+        right = {uid for uid in self.view if uid is not None and b"\\deleted" in self.flags[uid]}
+        if self.deleted is not None and self.deleted != right:
+            self.fail(f"a search that is kept up to date: {sorted(self.deleted)}\n{sorted(right)}")
 
     def snapshot(self) -> dict[int, frozenset[bytes]]:
         return {uid: self.flags[uid] for uid in self.view if uid is not None}

@@ -34,6 +34,7 @@ class ViewTests(TestCase):
         self.client.transcript = []
         self.client.view = [1, 2, 4]
         self.client.flags = {}
+        self.client.deleted = None
         self.client.command = b"NOOP"
         self.client.isQresync = self.client.isUidOnly = False
         self.client.mayExpunge = True

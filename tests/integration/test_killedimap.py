@@ -60,8 +60,8 @@ class Follower:
         for line in said.split(b"\r\n"):
             if line.startswith(b"* VANISHED"):
                 for low, high in re.findall(rb"(\d+)(?::(\d+))?", line.replace(b"EARLIER", b"")):
-                    for uid in range(int(low), int(high or low) + 1):
-                        self.flags.pop(uid, None)
+                    for gone in range(int(low), int(high or low) + 1):
+                        self.flags.pop(gone, None)
             uid, flags, modseq = (
                 re.search(pattern, line) for pattern in (rb"UID (\d+)", rb"FLAGS \((.*?)\)", rb"MODSEQ \((\d+)\)")
             )

@@ -25,7 +25,7 @@ from osxmail.mail.acceptance import MailboxStatus
 from osxmail.mail.address import Address
 from osxmail.mail.mailboxname import DELIMITER, parents
 from osxmail.mail.record import Record
-from osxmail.mail.rights import ALL_RIGHTS, ANYONE, NEGATIVE, AccessEntry, ownersRights, rightsOf
+from osxmail.mail.rights import ALL_RIGHTS, ANYONE, GROUP, NEGATIVE, AccessEntry, ownersRights, rightsOf
 from osxmail.protocols.imap.memberships import Memberships
 
 #: Before the address of somebody else.
@@ -168,6 +168,8 @@ class Namespaces:
         self._now = now
         self._memberships = memberships
         self._keys = frozenset(address.key for address in record.addresses)
+        # An address may begin as the identifiers of groups and of what is denied do: nobody comes by their rights so.
+        self._identifiers = frozenset(key for key in self._keys if not key.startswith((GROUP, NEGATIVE)))
         self._isDirectoryAdministrator = record.administrator
         self._target: Place | None = None
 
@@ -268,12 +270,12 @@ class Namespaces:
         if self.isAdministrator:
             return ALL_RIGHTS
         if self.isOwn(account):
-            return ownersRights(self._keys, access)
-        return rightsOf(await self._identifiers(access), access)
+            return ownersRights(self._identifiers, access)
+        return rightsOf(await self._identifiersIn(access), access)
 
-    async def _identifiers(self, access: tuple[AccessEntry, ...]) -> frozenset[str]:
+    async def _identifiersIn(self, access: tuple[AccessEntry, ...]) -> frozenset[str]:
         groups = await self._memberships.among(access, self._keys)
-        return self._keys | groups | {ANYONE}
+        return self._identifiers | groups | {ANYONE}
 
     # --------------------------------------------------------------------------------------- the selected one
 
@@ -321,10 +323,10 @@ class Namespaces:
         statuses = await self._account.listMailboxes()
         restricted: dict[int, frozenset[str]] = {}
         if not self.isAdministrator:
-            keys = [*self._keys, *(NEGATIVE + key for key in self._keys)]
+            keys = [*self._identifiers, *(NEGATIVE + key for key in self._identifiers)]
             for each in await self._store.sharedWith(keys):
                 if each.accountId == self._account.accountId:
-                    restricted[each.status.mailboxId] = ownersRights(self._keys, each.access)
+                    restricted[each.status.mailboxId] = ownersRights(self._identifiers, each.access)
         accountId = self._account.accountId
         if not restricted:
             return [Seen(status.name, accountId, status, ALL_RIGHTS) for status in statuses]
@@ -338,7 +340,7 @@ class Namespaces:
         directory cannot be asked about now let nobody in.
         """
         groups = await self._memberships.all(await self._store.groupsWithAccess(), self._keys)
-        identifiers = self._keys | groups.certain | {ANYONE}
+        identifiers = self._identifiers | groups.certain | {ANYONE}
         found = []
         for each in await self._store.sharedWith(sorted(identifiers)):
             if each.accountId == self._account.accountId:
@@ -363,11 +365,11 @@ class Namespaces:
             return None
         name = found.status.name
         if found.accountId == self._account.accountId:
-            rights = ALL_RIGHTS if self.isAdministrator else ownersRights(self._keys, found.access)
+            rights = ALL_RIGHTS if self.isAdministrator else ownersRights(self._identifiers, found.access)
             return Seen(name, found.accountId, found.status, rights)
         rights = ALL_RIGHTS
         if not self.isAdministrator:
-            rights = rightsOf(await self._identifiers(found.access), found.access)
+            rights = rightsOf(await self._identifiersIn(found.access), found.access)
         return Seen(nameOf(found.address, name), found.accountId, found.status, rights)
 
     async def everybodys(self, prefix: str = "") -> AsyncIterator[list[Seen]]:

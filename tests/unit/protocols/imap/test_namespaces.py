@@ -112,6 +112,21 @@ class NamespacesTests(TestCase):
         await self.work.setAccess("-$staff@example.test", "=", "r")
         self.assertEqual((await self.anna.find(BENS + "Work")).rights, frozenset("ls"))
 
+    async def test_addressesLikeIdentifiers(self) -> None:
+        """
+        Whose address begins as a group's identifier does, or as a denial's, has no rights by that.
+        """
+        drafts = await self.accounts["ben"].mailbox("Drafts")
+        await drafts.setAccess("$staff@example.test", "=", "lr")
+        await self.work.setAccess("-ben@example.test", "=", "lr")
+        for local in ("$staff", "-ben"):
+            self.accounts[local] = await self.store.account(f"id-{local}", Address(local, "example.test"))
+            odd = self.reached(local)
+            self.assertEqual(await odd.shared(), [])
+            for name in ("Drafts", "Work"):
+                await self.assertFailure(self.find(BENS + name, "r", odd), NoSuchMailbox)
+            self.assertEqual((await self.find("INBOX", "a", odd)).rights, ALL_RIGHTS)
+
     async def test_directoryAway(self) -> None:
         """
         Who cannot be asked lets nobody in; lists are made without the groups.

@@ -31,7 +31,18 @@ IMPURE = {
     "apsw", "ldap3", "OpenSSL", "ssl", "io", "tempfile", "select", "signal",
 }  # fmt: skip
 #: Rooms whose manual names each of their modules.
-MANUALS = ("app", "delivery", "directory", "filters", "interfaces", "mail", "mail/imap", "net", "protocols", "protocols/imap")
+MANUALS = (
+    "app",
+    "delivery",
+    "directory",
+    "filters",
+    "interfaces",
+    "mail",
+    "mail/imap",
+    "net",
+    "protocols",
+    "protocols/imap",
+)
 MAX_LINES = 500
 #: Modules over 500 lines, each with its decision in ARCHITECTURE.md.
 LONG_BY_DECISION: set[str] = set()

@@ -37,7 +37,15 @@ class AccessFilter(Filter):
         self._settings = settings
 
     def mode(self) -> str:
-        return self._settings.text("filter.access")
+        settings = self._settings
+        if not (
+            settings.words("filter.refused_networks")
+            or settings.words("filter.refused_senders")
+            or settings.words("filter.refused_recipients")
+        ):
+            # Nothing to look for: where no other filter is on either, mail comes in without asking any.
+            return "off"
+        return settings.text("filter.access")
 
     def checkConnection(self, client: Client) -> Deferred[Verdict | None]:
         network = networkOf(client.host, self._settings.words("filter.refused_networks"))

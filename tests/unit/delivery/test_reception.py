@@ -184,6 +184,9 @@ class FilterTests(ReceptionTestCase):
 
     def test_marked(self) -> None:
         class Marks(AccessFilter):
+            def mode(self) -> str:
+                return "on"
+
             def checkSender(self, client: Client, sender: Address | None) -> Deferred[Verdict | None]:
                 return succeed(self.verdict(Severity.TAG, "far.test is " + "far " * 30 + "\r\nSubject: für"))
 

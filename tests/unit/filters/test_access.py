@@ -55,6 +55,12 @@ class AccessTests(SynchronousTestCase):
         self.settings.change("filter.access", "observe")
         self.assertEqual(self.filter.mode(), "observe")
 
+    def test_emptyListsAreNotLookedAt(self) -> None:
+        for key in ("filter.refused_networks", "filter.refused_senders", "filter.refused_recipients"):
+            self.assertEqual(self.filter.mode(), "on", key)
+            self.settings.change(key, "")
+        self.assertEqual(self.filter.mode(), "off")
+
     def test_hosts(self) -> None:
         verdict = self.successResultOf(self.filter.checkConnection(Client("192.0.2.9")))
         assert verdict is not None and verdict.reply is not None

@@ -63,7 +63,6 @@ class Collected:
     octets: int = 0
     segments: int = 0
     moved: int = 0
-    traceSteps: int = 0
 
     @property
     def isNothing(self) -> bool:
@@ -187,7 +186,6 @@ class Collection:
             await self._lookAt(numbers[start : start + SEGMENTS_A_STEP], collected, mayGoOn)
             await self._pause()
         while isWhole and mayGoOn() and await self._traceStep():
-            collected.traceSteps += 1
             await self._pause()
         return collected
 

@@ -268,13 +268,6 @@ class SelectedView:
         """
         return self.snapshot.uids is self._uids
 
-    @property
-    def isUpToDate(self) -> bool:
-        """
-        The session knows all that the snapshot knows.
-        """
-        return self.isInStep and self.count == len(self._uids) and self.modseq == self.snapshot.highestModseq
-
     def located(self, indexes: Indexes) -> Located:
         """
         Where these messages are in the snapshot now.
